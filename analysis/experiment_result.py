@@ -1,0 +1,64 @@
+"""Everything known of one experiment on one day: what a page, a brief or `askwell analyze` is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from analysis.registry import Experiment
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One publish: `number` counts up; `as_of` is the last event day counted, absent for a table without dates."""
+
+    number: int
+    as_of: date | None
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Audience:
+    """For whom a page is written.
+
+    Attributes:
+        unit: What was counted as one: `reader`, or `view` where a table's totals count views.
+    """
+
+    publisher: str
+    locale: str
+    currency: str
+    zone: ZoneInfo
+    unit: str = "reader"
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """The result tables of `result_tables.py`, each cut to one experiment.
+
+    Attributes:
+        estimates, variant_results: Every as_of day up to the edition's; the last one is today's.
+        checks, decision, funnel: Of the edition's as_of only. `decision` is one row of `DECISIONS` as a dict.
+        previous_decision: The same of the edition before; None where there was none.
+        daily_readers: Mean readers asked a day over the last seven full days; None where there are no dates.
+        cap_minor: Cap of a reader's value in minor units; None where there is none.
+        window_hours: Outcome window.
+        notes: Sentences that stand on the page as they are (what is not known, what was assumed).
+    """
+
+    experiment: Experiment
+    edition: Edition
+    audience: Audience
+    estimates: pl.DataFrame
+    variant_results: pl.DataFrame
+    checks: pl.DataFrame
+    funnel: pl.DataFrame
+    decision: dict[str, object]
+    previous_decision: dict[str, object] | None = None
+    daily_readers: float | None = None
+    cap_minor: int | None = None
+    window_hours: int | None = None
+    notes: tuple[str, ...] = ()

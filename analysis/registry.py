@@ -1,0 +1,279 @@
+"""The registry: one TOML file an experiment, read and validated.
+
+What is registered before the start (primary metric, window, cap, smallest effect, shares, end) is what the inference
+may use; everything else is exploratory. This module knows no statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from pydantic import Field, StringConstraints, model_validator
+
+from analysis.configuration import Section, read_toml
+from analysis.errors import Mistake, RegistryError
+from analysis.metrics import GUARDRAIL_METRICS, PRIMARY_METRICS
+
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"),
+]
+Surface = Literal["donation", "paywall", "membership", "registration"]
+Exposure = Literal["eligible", "inserted", "viewed"]
+SURFACES: tuple[str, ...] = ("donation", "paywall", "membership", "registration")
+
+#: Variants are kept in four bits of the packed first exposure (`sql/daily_exposures.sql`).
+MAX_VARIANTS = 16
+
+
+class Appeal(Section):
+    """The words of an appeal in its parts, exactly as readers saw them. Untrusted text: never rendered unescaped."""
+
+    headline: str = ""
+    body: str = ""
+    highlight: str = ""
+    button: str = ""
+    amounts: tuple[Decimal, ...] = ()
+    image: str = ""
+
+    @model_validator(mode="after")
+    def _has_words(self) -> Self:
+        if not any((self.headline, self.body, self.highlight, self.button, self.amounts, self.image)):
+            raise ValueError("give at least one of headline, body, highlight, button, amounts, image")
+        return self
+
+
+class Variant(Section):
+    """One wording of the appeal. `share` is its planned weight among the readers of the experiment."""
+
+    id: Slug
+    name: str = ""
+    share: Annotated[float, Field(gt=0)] = 1.0
+    appeal: Appeal
+
+    @property
+    def label(self) -> str:
+        """Name people read; the id where no name is registered."""
+        return self.name or self.id
+
+
+class Allocation(Section):
+    """An allocation epoch: from `starts_at` on (publisher's time), readers were split by `shares`."""
+
+    starts_at: datetime
+    shares: dict[str, Annotated[float, Field(gt=0)]]
+
+
+class Guardrail(Section):
+    """A metric that must not get worse by more than `margin` (0.02 = two percent)."""
+
+    metric: Literal["pageviews", "dismissed"]
+    margin: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.metric not in GUARDRAIL_METRICS:  # holds Literal above and metrics.py together
+            raise ValueError(f"allowed: {', '.join(GUARDRAIL_METRICS)}")
+        return self
+
+
+class Experiment(Section):
+    """One registered test of wordings.
+
+    Attributes:
+        starts, planned_end: First and last publisher's day of the test, both included.
+        window_hours: Outcome window, counted from a reader's first exposure. None takes the settings' default.
+        cap: Winsorising cap of a reader's value, in major units of the reporting currency; "none" for no cap; None
+            takes the settings' default.
+        smallest_effect: Smallest lift that matters (0.10 = ten percent); None skips the rule `no_difference`.
+        loss_threshold: Largest expected loss, as a share of the control's value, at which a wording is used.
+    """
+
+    id: Slug
+    name: str
+    hypothesis: str
+    surface: Surface
+    owner: str
+    starts: date
+    planned_end: date
+    control: str
+    variants: Annotated[tuple[Variant, ...], Field(min_length=2, max_length=MAX_VARIANTS)]
+    placement: str = ""
+    language: str = "en"
+    exposure: Exposure = "inserted"
+    primary_metric: Literal["value", "conversion"] = "value"
+    smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    loss_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.002
+    minimum_days: Annotated[int, Field(ge=1)] = 7
+    minimum_contributors: Annotated[int, Field(ge=1)] = 100
+    window_hours: Annotated[int, Field(ge=1, le=24 * 366)] | None = None
+    cap: Annotated[Decimal, Field(gt=0)] | Literal["none"] | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    allocation: tuple[Allocation, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [variant.id for variant in self.variants]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"variants need different ids, found {', '.join(ids)}")
+        if self.control not in ids:
+            raise ValueError(f"control = {self.control!r} must be one of the variants: {', '.join(ids)}")
+        if self.planned_end < self.starts:
+            raise ValueError(f"planned_end = {self.planned_end} lies before starts = {self.starts}")
+        if self.primary_metric not in PRIMARY_METRICS:
+            raise ValueError(f"primary_metric must be one of {', '.join(PRIMARY_METRICS)}")
+        starts = [epoch.starts_at for epoch in self.allocation]
+        if starts != sorted(set(starts)):
+            raise ValueError("allocation epochs must have different starts_at, earliest first")
+        for epoch in self.allocation:
+            if set(epoch.shares) != set(ids):
+                raise ValueError(f"allocation.shares must name every variant once: {', '.join(ids)}")
+        metrics = [guardrail.metric for guardrail in self.guardrails]
+        if len(set(metrics)) != len(metrics):
+            raise ValueError("each guardrail metric may stand once")
+        return self
+
+    @property
+    def ordered_variants(self) -> tuple[Variant, ...]:
+        """The control first, then the others as they stand in the file: the order of letters and colours."""
+        return tuple(sorted(self.variants, key=lambda variant: variant.id != self.control))
+
+    @property
+    def maximum_days(self) -> int:
+        """Planned length in days; a forecast beyond it ends the test as `cannot_tell`."""
+        return (self.planned_end - self.starts).days + 1
+
+    def epochs(self, zone: ZoneInfo) -> tuple[tuple[datetime, dict[str, float]], ...]:
+        """Start in UTC and planned shares (summing to 1) of each allocation epoch, the first open to the past."""
+        epochs = self.allocation or (
+            Allocation(
+                starts_at=datetime.combine(self.starts, datetime.min.time()),
+                shares={variant.id: variant.share for variant in self.variants},
+            ),
+        )
+        return tuple(
+            (
+                (epoch.starts_at if epoch.starts_at.tzinfo else epoch.starts_at.replace(tzinfo=zone)).astimezone(UTC),
+                {key: weight / sum(epoch.shares.values()) for key, weight in epoch.shares.items()},
+            )
+            for epoch in epochs
+        )
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Return one registry file.
+
+    Raises:
+        RegistryError: naming file, key, value and what is allowed, for every mistake in the file.
+    """
+    return read_toml(path, Experiment, RegistryError)
+
+
+def read_registry(folder: Path) -> tuple[Experiment, ...]:
+    """Return every experiment under `folder`, ordered by id. A missing folder is a registry of none.
+
+    Raises:
+        RegistryError: for the first file that cannot be used (`askwell check` collects them all).
+    """
+    files = sorted(folder.glob("*.toml"))
+    found: dict[str, Path] = {}
+    experiments = []
+    for file in files:
+        experiment = read_experiment(file)
+        if experiment.id in found:
+            raise RegistryError(
+                file, [Mistake("id", repr(experiment.id), f"is already taken by {found[experiment.id].name}")]
+            )
+        found[experiment.id] = file
+        experiments.append(experiment)
+    return tuple(sorted(experiments, key=lambda experiment: experiment.id))
+
+
+PLAN_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "primary_metric": pl.String,
+    "alpha": pl.Float64,
+    "smallest_effect": pl.Float64,
+    "loss_threshold": pl.Float64,
+    "minimum_days": pl.Int64,
+    "minimum_contributors": pl.Int64,
+    "maximum_days": pl.Int64,
+    "starts": pl.Date,
+    "planned_end": pl.Date,
+}
+SHARE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "epoch": pl.Int64,
+    "variant_id": pl.String,
+    "position": pl.Int64,
+    "is_control": pl.Boolean,
+    "share": pl.Float64,
+    "is_registered": pl.Boolean,
+}
+GUARDRAIL_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "metric": pl.String,
+    "margin": pl.Float64,
+}
+
+
+def plans(experiments: Iterable[Experiment]) -> pl.DataFrame:
+    """One row per experiment: what decides, and when. Schema `PLAN_SCHEMA`."""
+    return pl.DataFrame(
+        [
+            {
+                "experiment_id": experiment.id,
+                "primary_metric": experiment.primary_metric,
+                "alpha": experiment.alpha,
+                "smallest_effect": experiment.smallest_effect,
+                "loss_threshold": experiment.loss_threshold,
+                "minimum_days": experiment.minimum_days,
+                "minimum_contributors": experiment.minimum_contributors,
+                "maximum_days": experiment.maximum_days,
+                "starts": experiment.starts,
+                "planned_end": experiment.planned_end,
+            }
+            for experiment in experiments
+        ],
+        schema=PLAN_SCHEMA,
+    )
+
+
+def shares(experiments: Iterable[Experiment], zone: ZoneInfo) -> pl.DataFrame:
+    """One row per experiment, allocation epoch and variant, control at position 0. Schema `SHARE_SCHEMA`."""
+    return pl.DataFrame(
+        [
+            {
+                "experiment_id": experiment.id,
+                "epoch": epoch,
+                "variant_id": variant.id,
+                "position": position,
+                "is_control": variant.id == experiment.control,
+                "share": planned[variant.id],
+                "is_registered": True,
+            }
+            for experiment in experiments
+            for epoch, (_, planned) in enumerate(experiment.epochs(zone))
+            for position, variant in enumerate(experiment.ordered_variants)
+        ],
+        schema=SHARE_SCHEMA,
+    )
+
+
+def guardrails(experiments: Sequence[Experiment]) -> pl.DataFrame:
+    """One row per experiment and guardrail metric. Schema `GUARDRAIL_SCHEMA`."""
+    return pl.DataFrame(
+        [
+            {"experiment_id": experiment.id, "metric": guardrail.metric, "margin": guardrail.margin}
+            for experiment in experiments
+            for guardrail in experiment.guardrails
+        ],
+        schema=GUARDRAIL_SCHEMA,
+    )

@@ -1,0 +1,179 @@
+"""The result tables: column, type and meaning. What the pipeline writes, analysts query, and reports read.
+
+Grain and order of columns are fixed here and nowhere else; `frame` makes a table of the right shape.
+All money is in minor units of the reporting currency; "per 1,000" means per 1,000 readers asked. A null number always
+has its reason in the row's `reason`, except the open side of an interval, whose other side is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+DType = pl.DataType | type[pl.DataType]
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A published table: `grain` says what one row is; `columns` maps name to (type, meaning)."""
+
+    name: str
+    grain: str
+    columns: dict[str, tuple[DType, str]]
+
+    @property
+    def schema(self) -> dict[str, DType]:
+        """Polars schema in column order."""
+        return {name: dtype for name, (dtype, _) in self.columns.items()}
+
+    def frame(self, rows: list[dict[str, object]] | None = None) -> pl.DataFrame:
+        """Return rows as a frame of this schema; an empty one without rows."""
+        return pl.DataFrame(rows or [], schema=self.schema)
+
+
+_EXPERIMENT: dict[str, tuple[DType, str]] = {
+    "experiment_id": (pl.String, "Experiment, as in its file under experiments/."),
+    "as_of": (pl.Date, "Last event day counted (publisher's time zone); absent for a table without dates."),
+}
+_CELL: dict[str, tuple[DType, str]] = {
+    **_EXPERIMENT,
+    "basis": (pl.String, "`exposed`: readers counted from the registered exposure; `viewed`: from the first view."),
+    "segment_kind": (pl.String, "`all`, or the name of a segmentation fixed at first exposure, such as `device`."),
+    "segment": (pl.String, "`all`, or the value of the segmentation; `unknown` where it was not sent."),
+    "metric": (pl.String, "Metric (see the glossary)."),
+}
+
+SUFFICIENT_STATISTICS = ResultTable(
+    "sufficient_statistics",
+    "experiment, as_of, basis, segment_kind, segment, metric, epoch, variant",
+    {
+        **_CELL,
+        "epoch": (pl.Int64, "Allocation epoch in which the reader was first exposed, from 0."),
+        "variant_id": (pl.String, "Variant of the reader's first exposure."),
+        "n": (pl.Int64, "Readers asked."),
+        "x": (pl.Int64, "Readers whose value of the metric is above 0."),
+        "s1": (pl.Float64, "Sum over readers of the metric (money: minor units). An exact integer up to 2^53."),
+        "s2": (pl.Float64, "Sum over readers of the squared metric."),
+        "top": (pl.Float64, "Largest value of one reader; absent where it is not known."),
+    },
+)
+
+ESTIMATES = ResultTable(
+    "estimates",
+    "experiment, as_of, basis, segment_kind, segment, metric, variant (the control has no row)",
+    {
+        **_CELL,
+        "variant_id": (pl.String, "Variant compared with the control."),
+        "control_id": (pl.String, "The control."),
+        "n_control": (pl.Int64, "Readers asked in the control."),
+        "n": (pl.Int64, "Readers asked in the variant."),
+        "x_control": (pl.Int64, "Readers of the control whose metric is above 0."),
+        "x": (pl.Int64, "Readers of the variant whose metric is above 0."),
+        "mean_control": (pl.Float64, "Mean per reader in the control (money: minor units)."),
+        "mean": (pl.Float64, "Mean per reader in the variant."),
+        "n_effective_control": (
+            pl.Float64,
+            "Effective number of gifts in the control, s1^2/s2 (Kish 1965); money only.",
+        ),
+        "n_effective": (pl.Float64, "Effective number of gifts in the variant; money only."),
+        "log_ratio": (pl.Float64, "Logarithm of mean / mean_control, over all epochs."),
+        "se": (pl.Float64, "Standard error of log_ratio."),
+        "lift": (pl.Float64, "exp(log_ratio) - 1: 0.05 is five percent more than the control."),
+        "fixed_low": (pl.Float64, "Lower 95 % limit of the lift for one look on a registered day."),
+        "fixed_high": (pl.Float64, "Upper limit of the same interval."),
+        "fixed_method": (
+            pl.String,
+            "`score_ratio` (Miettinen & Nurminen 1985), `log_t`, `log_normal`, `mantel_haenszel`.",
+        ),
+        "fixed_p": (pl.Float64, "Two-sided p of the fixed-horizon test of no difference."),
+        "anytime_low": (pl.Float64, "Lower 95 % limit of the lift, valid however often one looks."),
+        "anytime_high": (pl.Float64, "Upper limit of the same interval."),
+        "log_e": (pl.Float64, "Logarithm of the e-value against no difference; never overflows."),
+        "e_value": (pl.Float64, "e-value against no difference; 20 and more is proven at 5 %."),
+        "difference_per_1000": (pl.Float64, "(mean - mean_control) x 1,000."),
+        "difference_low": (pl.Float64, "anytime_low x mean_control x 1,000."),
+        "difference_high": (pl.Float64, "anytime_high x mean_control x 1,000."),
+        "shrunk_log_ratio": (pl.Float64, "Posterior mean of log_ratio under N(0, tau^2): what to expect from here on."),
+        "shrunk_sd": (pl.Float64, "Posterior standard deviation of log_ratio."),
+        "tau": (pl.Float64, "Scale of the prior used."),
+        "chance_better": (pl.Float64, "Posterior chance that the variant is better than the control."),
+        "loss_variant_per_1000": (pl.Float64, "Expected loss of showing the variant instead of the better of the two."),
+        "loss_control_per_1000": (pl.Float64, "Expected loss of showing the control instead of the better of the two."),
+        "reason": (pl.String, "Why a number of this row is absent; null where none is."),
+    },
+)
+
+VARIANT_RESULTS = ResultTable(
+    "variant_results",
+    "experiment, as_of, basis, segment_kind, segment, metric, variant (the control included)",
+    {
+        **_CELL,
+        "variant_id": (pl.String, "Variant."),
+        "is_control": (pl.Boolean, "True for the control."),
+        "n": (pl.Int64, "Readers asked."),
+        "x": (pl.Int64, "Readers whose metric is above 0."),
+        "mean": (pl.Float64, "Mean per reader (money: minor units)."),
+        "se": (pl.Float64, "Standard error of the mean."),
+        "rate_low": (pl.Float64, "Lower 95 % Wilson limit of x / n (one look)."),
+        "rate_high": (pl.Float64, "Upper 95 % Wilson limit of x / n (one look)."),
+        "chance_best": (pl.Float64, "Posterior chance to be the best of all variants; primary metric, segment `all`."),
+        "expected_loss_per_1000": (pl.Float64, "Posterior expected loss against the best of all variants; as above."),
+        "reason": (pl.String, "Why a number of this row is absent."),
+    },
+)
+
+CHECKS = ResultTable(
+    "checks",
+    "experiment, as_of, check (and variant or metric where the check has one)",
+    {
+        **_EXPERIMENT,
+        "check": (pl.String, "Name of the trust check (docs/methods/trust-checks.md)."),
+        "variant_id": (pl.String, "Variant concerned; absent where the check is about all."),
+        "metric": (pl.String, "Metric concerned; absent where there is none."),
+        "status": (pl.String, "`pass`, `warn`, `block`, or `not_applicable`."),
+        "statistic": (pl.Float64, "What was measured (an e-value as its logarithm)."),
+        "warn_at": (pl.Float64, "Statistic from which the check warns."),
+        "block_at": (pl.Float64, "Statistic from which the check blocks the verdict."),
+        "detail": (pl.String, "JSON object with the numbers that the sentence in the report names."),
+        "reason": (pl.String, "Why the check is not applicable."),
+    },
+)
+
+DECISIONS = ResultTable(
+    "decisions",
+    "experiment, as_of",
+    {
+        **_EXPERIMENT,
+        "verdict": (pl.String, "fix_first, stop_harm, too_early, keep_asking, use_it, no_difference or cannot_tell."),
+        "variant_id": (pl.String, "The variant the verdict speaks of; absent where it speaks of none."),
+        "basis": (pl.String, "`proven` or `best_bet`; only with use_it."),
+        "reasons": (pl.List(pl.String), "Codes of the rules that led here, in the order they were asked."),
+        "primary_metric": (pl.String, "The registered primary metric."),
+        "n_days": (pl.Int64, "Full days counted; absent for a table without dates."),
+        "smallest_contributors": (pl.Int64, "Contributors in the variant that has fewest."),
+        "best_variant_id": (pl.String, "Variant with the smallest expected loss."),
+        "expected_loss_per_1000": (pl.Float64, "Expected loss of the best variant, in the primary metric's unit."),
+        "loss_threshold_per_1000": (pl.Float64, "Loss at which a wording is used, in the same unit."),
+        "proven_at": (pl.Date, "First day on which the e-value of the best variant reached 20; stays on record."),
+        "forecast_even": (pl.Date, "Day by which an answer is as likely as not."),
+        "forecast_sure": (pl.Date, "Day by which an answer has a chance of 90 %."),
+        "forecast_reason": (pl.String, "Why there is no forecast."),
+    },
+)
+
+FUNNEL = ResultTable(
+    "funnel",
+    "experiment, as_of, variant, step",
+    {
+        **_EXPERIMENT,
+        "variant_id": (pl.String, "Variant of the reader's first exposure (before it: of the first event)."),
+        "step": (
+            pl.String,
+            "eligible, inserted, viewed, expanded, clicked, checkout_started, contributed, or dismissed, blocked, registered.",
+        ),
+        "readers": (pl.Int64, "Readers who reached the step before their outcome window ended."),
+    },
+)
+
+RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)

@@ -1,0 +1,205 @@
+"""`askwell.toml`: the publisher's settings, read and validated, with every path made absolute.
+
+A default that people may change stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import list_currencies
+from pydantic import Field, field_validator
+
+from analysis.configuration import Section, read_toml
+from analysis.errors import Mistake, SettingsError
+from analysis.registry import Experiment
+
+SETTINGS_FILE = "askwell.toml"
+
+
+class Publisher(Section):
+    """Who publishes, and in which time, money and language its reports speak."""
+
+    name: str
+    time_zone: str = "UTC"
+    reporting_currency: str = "EUR"
+    locale: str = "en-GB"
+    first_day: date = date(2025, 1, 1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be a time zone of the IANA database, such as Europe/London")
+        return value
+
+    @field_validator("reporting_currency")
+    @classmethod
+    def _currency(cls, value: str) -> str:
+        if value not in list_currencies():
+            raise ValueError("must be an ISO 4217 code in capitals, such as EUR")
+        return value
+
+    @field_validator("locale")
+    @classmethod
+    def _locale(cls, value: str) -> str:
+        try:
+            Locale.parse(value, sep="-")
+        except (UnknownLocaleError, ValueError):
+            raise ValueError("must be a language and territory, such as en-GB, de-DE or ja-JP") from None
+        return value
+
+
+class Folders(Section):
+    """Where things stand; relative paths count from the folder of `askwell.toml`."""
+
+    landing: Path = Path("landing")
+    warehouse: Path = Path("warehouse")
+    experiments: Path = Path("experiments")
+    site: Path = Path("site")
+    database: Path = Path("askwell.duckdb")
+
+
+class Identity(Section):
+    """Where the key of the reader hash comes from: the environment variable, else the file (made on the first run)."""
+
+    hash_key_env: str = "ASKWELL_HASH_KEY"
+    hash_key_file: Path = Path("askwell.key")
+
+
+class Outcomes(Section):
+    """What counts as an outcome, where an experiment does not register its own."""
+
+    window_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 168
+    refund_days: Annotated[int, Field(ge=0, le=366)] = 30
+    cap: Annotated[Decimal, Field(gt=0)] | Literal["none"] = Decimal(300)
+
+
+class Money(Section):
+    """Exchange rates: a CSV with the columns date, currency, rate (reporting currency per unit), source."""
+
+    rates_file: Path | None = None
+
+
+class Retention(Section):
+    """How long what is replaced stays readable."""
+
+    grace_days: Annotated[int, Field(ge=1, le=365)] = 7
+
+
+class Machine(Section):
+    """What the pipeline may use of the machine; None lets DuckDB take half of the memory."""
+
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+
+class SettingsFile(Section):
+    """`askwell.toml` as it stands on disk."""
+
+    publisher: Publisher
+    folders: Folders = Folders()
+    identity: Identity = Identity()
+    outcomes: Outcomes = Outcomes()
+    money: Money = Money()
+    retention: Retention = Retention()
+    machine: Machine = Machine()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings in force, with absolute paths. Made by `read_settings`."""
+
+    file: Path
+    publisher: Publisher
+    folders: Folders
+    identity: Identity
+    outcomes: Outcomes
+    money: Money
+    retention: Retention
+    machine: Machine
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The publisher's time zone: a day in Askwell is a day there."""
+        return ZoneInfo(self.publisher.time_zone)
+
+    def window_hours(self, experiment: Experiment) -> int:
+        """Outcome window of the experiment in hours."""
+        return self.outcomes.window_hours if experiment.window_hours is None else experiment.window_hours
+
+    def cap(self, experiment: Experiment) -> Decimal | None:
+        """Cap of a reader's value in major units of the reporting currency; None for no cap."""
+        cap = self.outcomes.cap if experiment.cap is None else experiment.cap
+        return None if cap == "none" else cap
+
+    def hash_key(self) -> bytes:
+        """Return the key of the reader hash; made on first use, with mode 0600, where none is set.
+
+        Raises:
+            SettingsError: the key is shorter than 16 bytes, or its file can be read by others.
+        """
+        from_environment = os.environ.get(self.identity.hash_key_env, "")
+        if from_environment:
+            return self._long_enough(from_environment.encode(), self.identity.hash_key_env)
+        path = self.identity.hash_key_file
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            if path.stat().st_mode & 0o077:
+                raise SettingsError(
+                    self.file,
+                    [Mistake("identity.hash_key_file", str(path), f"others can read it; run: chmod 600 {path}")],
+                ) from None
+        except OSError as problem:
+            raise SettingsError(
+                self.file, [Mistake("identity.hash_key_file", str(path), f"cannot be made ({problem.strerror})")]
+            ) from None
+        else:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+        return self._long_enough(path.read_bytes().strip(), str(path))
+
+    def _long_enough(self, key: bytes, where: str) -> bytes:
+        if len(key) < 16:
+            raise SettingsError(self.file, [Mistake("identity", where, "the hash key needs at least 16 bytes")])
+        return key
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings in `path` (the file, or the folder that holds `askwell.toml`).
+
+    Raises:
+        SettingsError: naming file, key, value and what is allowed, for every mistake in the file.
+    """
+    file = (path / SETTINGS_FILE if path.is_dir() else path).absolute()
+    content = read_toml(file, SettingsFile, SettingsError)
+    base = file.parent
+
+    def absolute(section: Folders | Identity | Money) -> dict[str, Path]:
+        return {
+            name: base / value
+            for name in type(section).model_fields
+            if isinstance(value := getattr(section, name), Path)
+        }
+
+    return Settings(
+        file=file,
+        publisher=content.publisher,
+        folders=content.folders.model_copy(update=absolute(content.folders)),
+        identity=content.identity.model_copy(update=absolute(content.identity)),
+        outcomes=content.outcomes,
+        money=content.money.model_copy(update=absolute(content.money)),
+        retention=content.retention,
+        machine=content.machine,
+    )

@@ -1,0 +1,1 @@
+"""The command line. It may import every other package, lazily; none imports it."""
