@@ -177,3 +177,53 @@ FUNNEL = ResultTable(
 )
 
 RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+
+LEDGER = ResultTable(
+    "ledger",
+    "file ever landed (one row per version of its content)",
+    {
+        "file_id": (pl.Int64, "Number of the file, in order of ingestion."),
+        "kind": (pl.String, "pageviews, appeal_events or contributions."),
+        "path": (pl.String, "Path below the landing folder. Untrusted text."),
+        "content_hash": (pl.String, "SHA-256 of the file's bytes, hexadecimal."),
+        "bytes": (pl.Int64, "Size of the file."),
+        "received": (pl.Int64, "Rows in the file; absent when it could not be read as a whole."),
+        "accepted": (pl.Int64, "Rows in the warehouse."),
+        "duplicate": (pl.Int64, "Rows whose key was already there."),
+        "quarantined": (pl.Int64, "Rows set aside with a reason."),
+        "status": (pl.String, "`ingested`, `unreadable`, or `superseded` by a newer content of the same path."),
+        "message": (pl.String, "Why the file could not be read."),
+        "ingested_at": (pl.Datetime("us"), "When, in UTC."),
+        "run_id": (pl.String, "Run that ingested it."),
+    },
+)
+
+QUARANTINE_REASONS = ResultTable(
+    "quarantine_reasons",
+    "file, reason, column",
+    {
+        "file_id": (pl.Int64, "File, as in `ledger`."),
+        "kind": (pl.String, "Kind of the file."),
+        "reason": (pl.String, "Why the rows were set aside, as a code (docs/contract.md)."),
+        "column_name": (pl.String, "Column at fault; absent where the whole row is."),
+        "rows": (pl.Int64, "Rows set aside for it."),
+        "example": (
+            pl.String,
+            "One refused value, at most 80 characters, never of a column that names a person. Untrusted.",
+        ),
+    },
+)
+
+ROWS_PER_DAY = ResultTable(
+    "rows_per_day",
+    "kind, event day",
+    {
+        "kind": (pl.String, "pageviews, appeal_events or contributions."),
+        "day": (pl.Date, "Day of the event in the publisher's time zone."),
+        "rows": (pl.Int64, "Accepted rows of that day."),
+        "without_reader": (pl.Int64, "Those of them that name no reader."),
+        "bots": (pl.Int64, "Those of them marked as read by no person."),
+    },
+)
+
+LEDGER_TABLES = (LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY)
