@@ -32,7 +32,7 @@ class Column:
         type: `identifier` is text or an integer of any size, kept as text; `timestamp` is ISO 8601, UTC where it has no
             offset; `choice` is one of `allowed`; `currency` an ISO 4217 code.
         required: A row without it is quarantined.
-        is_key: The key of the row: a second row with the same key and the same moment is a duplicate.
+        is_key: Part of the row's key: a second row with the same key is a duplicate (events: on the same day).
         is_secret: Names a person; only its keyed hash is ever written.
         stored_as: Name of the warehouse column; "" for a column that is only checked.
     """
@@ -149,7 +149,14 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
             unit="minor units of currency",
         ),
         Column("currency", "currency", True, "ISO 4217 code of the amount."),
-        Column("status", "choice", True, "Only settled payments count.", allowed=STATUSES),
+        Column(
+            "status",
+            "choice",
+            True,
+            "Only settled payments count. A payment that moves from pending to settled is a row for each.",
+            is_key=True,
+            allowed=STATUSES,
+        ),
         Column("product", "choice", True, "What was bought or given.", allowed=PRODUCTS),
         Column("recurrence", "choice", True, "How often the payment repeats.", allowed=RECURRENCES),
         Column("is_trial", "boolean", False, "True for the first payment of a trial offer, also when it is 0."),
@@ -195,6 +202,6 @@ def stored_columns(kind: Kind) -> tuple[Column, ...]:
     return (*CONTRACT[kind], *(REPORTING_COLUMNS if kind == "contributions" else ()))
 
 
-def key_column(kind: Kind) -> Column:
-    """The column that identifies a row of `kind`."""
-    return next(column for column in CONTRACT[kind] if column.is_key)
+def key_columns(kind: Kind) -> tuple[Column, ...]:
+    """The columns that together identify a row of `kind`."""
+    return tuple(column for column in CONTRACT[kind] if column.is_key)

@@ -1,0 +1,444 @@
+"""The warehouse: immutable Parquet parts, a catalogue of those in force, one writer at a time.
+
+This is the only module that writes under the warehouse folder. A part is written under a temporary name, flushed to
+disk, renamed to a name that was never used before, and only then entered in the catalogue, in one SQLite transaction
+with whatever it replaces: a process killed at any moment leaves a whole state behind, and at worst files that no
+catalogue entry names, which the next writer sweeps. What a part replaced stays readable for the grace period.
+Why a SQLite catalogue and not a JSON manifest: docs/adr/0002.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from analysis.errors import WarehouseError
+from analysis.result_tables import LEDGER, QUARANTINE_REASONS
+from analysis.settings import Settings
+
+SCHEMA_VERSION = 1
+LOCK_WAIT_SECONDS = 300.0
+
+_SCOPE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One immutable Parquet file in force: rows of `table` for one `scope` (a day, an experiment, an edition)."""
+
+    part_id: int
+    table: str
+    scope: str
+    path: Path
+    rows: int
+    inputs: str | None
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """A part that stands on disk and waits for its entry in the catalogue."""
+
+    table: str
+    scope: str
+    path: Path
+    rows: int
+    inputs: str | None = None
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What became of one landed file: received = accepted + duplicate + quarantined, unless it is unreadable."""
+
+    kind: str
+    path: str
+    content_hash: str
+    bytes: int
+    modified_ns: int
+    received: int | None
+    accepted: int
+    duplicate: int
+    duplicate_elsewhere: int
+    quarantined: int
+    status: str
+    message: str | None
+    run_id: str | None
+    reasons: tuple[tuple[str, str | None, int, str | None], ...] = ()
+    parts: tuple[NewPart, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class LandedVersion:
+    """A content of a landed path that the catalogue holds in force."""
+
+    file_id: int
+    kind: str
+    path: str
+    content_hash: str
+    bytes: int
+    modified_ns: int
+    duplicate_elsewhere: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class EditionEntry:
+    """A published edition as the catalogue knows it."""
+
+    number: int
+    as_of: date | None
+    inputs: str
+    published_at: datetime
+
+
+class Warehouse:
+    """The warehouse of one publisher. Reading needs no lock; every writing method needs `with warehouse.writing():`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.folders.warehouse
+
+    # -- one writer ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self, *, wait_seconds: float = LOCK_WAIT_SECONDS, holder: str = "askwell") -> Iterator[None]:
+        """Hold the write lock; the kernel frees it when the process ends, however it ends.
+
+        Raises:
+            WarehouseError: another process still holds it after `wait_seconds`, or the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = open(self.folder / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed below, after the lock
+        except OSError as problem:
+            raise WarehouseError(f"The warehouse {self.folder} cannot be written ({problem.strerror}).") from None
+        with lock:
+            deadline = time.monotonic() + wait_seconds
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        lock.seek(0)
+                        raise WarehouseError(
+                            f"Another process is writing to {self.folder} ({lock.read().strip() or 'unknown'}). "
+                            "Wait for it to end, or stop it, and run again."
+                        ) from None
+                    time.sleep(0.2)
+            lock.seek(0)
+            lock.truncate()
+            lock.write(f"{holder}, process {os.getpid()}")
+            lock.flush()
+            with self._catalogue() as catalogue:
+                catalogue.executescript(_catalogue_sql())
+                self._check_version(catalogue)
+            self._sweep()
+            yield
+
+    def exists(self) -> bool:
+        """True once something was written."""
+        return (self.folder / "catalog.sqlite").exists()
+
+    @contextmanager
+    def _catalogue(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.folder / "catalog.sqlite", timeout=30)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        if not self.exists():
+            return []
+        connection = sqlite3.connect(f"file:{self.folder / 'catalog.sqlite'}?mode=ro", uri=True, timeout=30)
+        try:
+            return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def _check_version(self, catalogue: sqlite3.Connection) -> None:
+        found = catalogue.execute("SELECT schema_version FROM warehouse").fetchone()
+        if found is None:
+            catalogue.execute("INSERT INTO warehouse VALUES (?)", (SCHEMA_VERSION,))
+        elif found[0] != SCHEMA_VERSION:
+            raise WarehouseError(
+                f"The warehouse {self.folder} has version {found[0]}, this Askwell writes version {SCHEMA_VERSION}. "
+                "Use the Askwell that made it, or ingest the landing folder into a new warehouse."
+            )
+
+    # -- parts --------------------------------------------------------------------------------------------------
+
+    def parts(self, table: str, scopes: Iterable[str] | None = None) -> list[Part]:
+        """Parts of a table in force, oldest first; of the scopes given, or of all."""
+        rows = self._rows(
+            "SELECT part_id, table_name, scope, path, rows, inputs FROM parts "
+            "WHERE table_name = ? AND retired_at IS NULL ORDER BY scope, part_id",
+            (table,),
+        )
+        wanted = None if scopes is None else set(scopes)
+        return [
+            Part(part_id, name, scope, self.folder / path, count, inputs)
+            for part_id, name, scope, path, count, inputs in rows
+            if wanted is None or scope in wanted
+        ]
+
+    def parts_of_others(self, kind: str, path: str, scopes: set[str] | None) -> list[Part]:
+        """Parts in force of a kind that came from another landed path; of the scopes given, or of all."""
+        rows = self._rows(
+            "SELECT p.part_id, p.table_name, p.scope, p.path, p.rows, p.inputs FROM parts AS p JOIN files AS f USING (file_id) "
+            "WHERE p.table_name = ? AND p.retired_at IS NULL AND f.path <> ?",
+            (kind, path),
+        )
+        return [
+            Part(part_id, name, scope, self.folder / part_path, count, inputs)
+            for part_id, name, scope, part_path, count, inputs in rows
+            if scopes is None or scope in scopes
+        ]
+
+    def write_query(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        select: str,
+        table: str,
+        scope: str,
+        *,
+        parameters: dict[str, object] | None = None,
+        inputs: str | None = None,
+    ) -> NewPart:
+        """Write the result of a SELECT as a new part; it counts only once it is given to `replace` or `record_file`."""
+        target, temporary = self._target(table, scope)
+        # COPY takes no bound file name; the name is ours (`_SCOPE`, uuid), the folder is quoted.
+        quoted = str(temporary).replace("'", "''")
+        rows = connection.execute(
+            f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)",
+            parameters or {},
+        ).fetchall()[0][0]
+        return self._settle(target, temporary, table, scope, rows, inputs)
+
+    def write_frame(self, frame: pl.DataFrame, table: str, scope: str, *, inputs: str | None = None) -> NewPart:
+        """Write a frame as a new part; it counts only once it is given to `replace` or `record_file`."""
+        target, temporary = self._target(table, scope)
+        frame.write_parquet(temporary, compression="zstd")
+        return self._settle(target, temporary, table, scope, frame.height, inputs)
+
+    def _target(self, table: str, scope: str) -> tuple[Path, Path]:
+        if not _SCOPE.match(scope):
+            raise ValueError(f"scope = {scope!r} must match {_SCOPE.pattern}")
+        folder = self.folder / table / scope
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{uuid.uuid4().hex}.parquet"
+        return target, target.with_suffix(".parquet.tmp")
+
+    def _settle(self, target: Path, temporary: Path, table: str, scope: str, rows: int, inputs: str | None) -> NewPart:
+        flush_to_disk(temporary)
+        os.rename(temporary, target)
+        flush_to_disk(target.parent)
+        return NewPart(table, scope, target, rows, inputs)
+
+    def replace(self, parts: Sequence[NewPart], *, scopes: Iterable[tuple[str, str]] = ()) -> None:
+        """Put parts in force and retire what stood for their (table, scope), and for the `scopes` given, at once."""
+        with self._catalogue() as catalogue:
+            now = _now()
+            for table, scope in {(part.table, part.scope) for part in parts} | set(scopes):
+                catalogue.execute(
+                    "UPDATE parts SET retired_at = ? WHERE table_name = ? AND scope = ? AND retired_at IS NULL",
+                    (now, table, scope),
+                )
+            self._enter(catalogue, parts, None, now)
+
+    def _enter(self, catalogue: sqlite3.Connection, parts: Sequence[NewPart], file_id: int | None, now: str) -> None:
+        catalogue.executemany(
+            "INSERT INTO parts (table_name, scope, path, rows, file_id, inputs, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (part.table, part.scope, str(part.path.relative_to(self.folder)), part.rows, file_id, part.inputs, now)
+                for part in parts
+            ],
+        )
+
+    def _sweep(self) -> None:
+        """Delete what nothing names: left-overs of a killed writer, and parts retired longer than the grace period.
+
+        Only the holder of the lock calls this, so no other writer's unfinished part can be among them.
+        """
+        limit = (datetime.now(UTC) - timedelta(days=self.settings.retention.grace_days)).isoformat(timespec="seconds")
+        with self._catalogue() as catalogue:
+            catalogue.execute("DELETE FROM parts WHERE retired_at < ?", (limit,))
+        named = {self.folder / path for (path,) in self._rows("SELECT path FROM parts")}
+        for file in self.folder.glob("*/*/*.parquet*"):
+            if file not in named:
+                file.unlink(missing_ok=True)
+
+    # -- landed files -------------------------------------------------------------------------------------------
+
+    def landed(self) -> dict[tuple[str, str], LandedVersion]:
+        """The content in force of every landed path, by (kind, path)."""
+        rows = self._rows(
+            "SELECT file_id, kind, path, content_hash, bytes, modified_ns, duplicate_elsewhere, quarantined FROM files "
+            "WHERE status <> 'superseded' ORDER BY file_id"
+        )
+        return {(row[1], row[2]): LandedVersion(*row) for row in rows}
+
+    def record_file(self, entry: FileEntry) -> int:
+        """Enter a landed file with its parts, and retire an older content of the same path, in one transaction."""
+        with self._catalogue() as catalogue:
+            now = _now()
+            older = [
+                file_id
+                for (file_id,) in catalogue.execute(
+                    "SELECT file_id FROM files WHERE kind = ? AND path = ? AND status <> 'superseded'",
+                    (entry.kind, entry.path),
+                )
+            ]
+            for file_id in older:
+                catalogue.execute("UPDATE files SET status = 'superseded' WHERE file_id = ?", (file_id,))
+                catalogue.execute(
+                    "UPDATE parts SET retired_at = ? WHERE file_id = ? AND retired_at IS NULL", (now, file_id)
+                )
+            new_id = catalogue.execute(
+                "INSERT INTO files (kind, path, content_hash, bytes, modified_ns, received, accepted, duplicate, duplicate_elsewhere, "
+                "quarantined, status, message, ingested_at, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    entry.kind,
+                    entry.path,
+                    entry.content_hash,
+                    entry.bytes,
+                    entry.modified_ns,
+                    entry.received,
+                    entry.accepted,
+                    entry.duplicate,
+                    entry.duplicate_elsewhere,
+                    entry.quarantined,
+                    entry.status,
+                    entry.message,
+                    now,
+                    entry.run_id,
+                ),
+            ).lastrowid
+            if new_id is None:
+                raise WarehouseError(f"The catalogue of {self.folder} gave the file {entry.path} no number.")
+            catalogue.executemany(
+                "INSERT INTO quarantine_reasons VALUES (?, ?, ?, ?, ?)", [(new_id, *reason) for reason in entry.reasons]
+            )
+            self._enter(catalogue, entry.parts, new_id, now)
+            return new_id
+
+    def ledger(self) -> pl.DataFrame:
+        """One row per landed file and content. Schema `result_tables.LEDGER`."""
+        names = list(LEDGER.columns)
+        rows = self._rows(f"SELECT {', '.join(names)} FROM files ORDER BY file_id")
+        frame = pl.DataFrame(rows, schema={**LEDGER.schema, "ingested_at": pl.String}, orient="row")
+        return frame.with_columns(
+            pl.col("ingested_at").str.to_datetime("%Y-%m-%dT%H:%M:%S%:z", time_unit="us").dt.replace_time_zone(None)
+        )
+
+    def quarantine_reasons(self) -> pl.DataFrame:
+        """One row per file in force, reason and column. Schema `result_tables.QUARANTINE_REASONS`."""
+        rows = self._rows(
+            "SELECT q.file_id, f.kind, q.reason, q.column_name, q.rows, q.example FROM quarantine_reasons AS q "
+            "JOIN files AS f USING (file_id) WHERE f.status <> 'superseded' ORDER BY q.file_id, q.reason, q.column_name"
+        )
+        return pl.DataFrame(rows, schema=QUARANTINE_REASONS.schema, orient="row")
+
+    # -- editions -----------------------------------------------------------------------------------------------
+
+    def editions(self) -> list[EditionEntry]:
+        """Every published edition, oldest first."""
+        return [
+            EditionEntry(
+                number,
+                None if as_of is None else date.fromisoformat(as_of),
+                inputs,
+                datetime.fromisoformat(published_at),
+            )
+            for number, as_of, inputs, published_at in self._rows(
+                "SELECT number, as_of, inputs, published_at FROM editions ORDER BY number"
+            )
+        ]
+
+    def record_edition(self, number: int, as_of: date | None, inputs: str, published_at: datetime) -> None:
+        """Enter a published edition; the same number again replaces it."""
+        with self._catalogue() as catalogue:
+            catalogue.execute(
+                "INSERT OR REPLACE INTO editions VALUES (?, ?, ?, ?)",
+                (
+                    number,
+                    None if as_of is None else as_of.isoformat(),
+                    inputs,
+                    published_at.isoformat(timespec="seconds"),
+                ),
+            )
+
+    # -- DuckDB -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def compute(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB in memory that spills beside the warehouse and keeps to the machine settings; time is UTC."""
+        machine = self.settings.machine
+        spill = self.folder / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": machine.memory_limit or "50%",
+            "temp_directory": str(spill),
+            "preserve_insertion_order": "false",
+        }
+        if machine.threads is not None:
+            config["threads"] = machine.threads
+        connection = duckdb.connect(":memory:", config=config)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+
+def flush_to_disk(path: Path) -> None:
+    """Return once a file's bytes, or a folder's entries, are on the disk and not only in memory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fingerprint(*items: object) -> str:
+    """A short stable hash over what a result was computed from: equal inputs, equal fingerprint."""
+    return hashlib.sha256("\x1f".join(str(item) for item in items).encode()).hexdigest()[:32]
+
+
+def read_parts(
+    connection: duckdb.DuckDBPyConnection, view: str, parts: Sequence[Part], empty: Callable[[], str]
+) -> None:
+    """Make a temporary view over parts; over no parts, an empty one with the columns that `empty` selects."""
+    if not parts:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {empty()}")
+        return
+    files = ", ".join("'" + str(part.path).replace("'", "''") + "'" for part in parts)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "
+        "hive_partitioning = false)"
+    )
+
+
+def _catalogue_sql() -> str:
+    return (resources.files("analysis") / "sql" / "catalog.sql").read_text(encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

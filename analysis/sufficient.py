@@ -1,0 +1,360 @@
+"""From cohort statistics to sufficient statistics: exact integers added up over cohorts, by day, basis and segment.
+
+Counts, sums and sums of squares of each metric follow from the readers counted by value, so that every cap and every
+day of the past can be had without touching an event. Sums run in 128-bit integers; they become floating point only at
+the end, for the inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from analysis.contract import DEVICES, READER_TYPES
+from analysis.metrics import APPEAL_EVENTS
+from analysis.money import to_minor
+from analysis.outcomes import last_counted_day
+from analysis.registry import Experiment
+from analysis.result_tables import FUNNEL, SUFFICIENT_STATISTICS
+from analysis.settings import Settings
+from analysis.store import Warehouse
+
+#: Codes of `sql/daily_exposures.sql`, in its order.
+_DEVICE_NAMES = ("unknown", *DEVICES)
+_READER_TYPE_NAMES = ("unknown", *READER_TYPES)
+
+_ARM = ("experiment_id", "epoch", "variant_id")
+
+EXPOSURE_COUNT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "as_of": pl.Date,
+    "epoch": pl.Int64,
+    "variant_id": pl.String,
+    "n": pl.Int64,
+    "n_viewed": pl.Int64,
+    "n_contaminated": pl.Int64,
+    "n_immature": pl.Int64,
+}
+
+
+@dataclass(frozen=True)
+class CohortStatistics:
+    """What the inference and the reports need of all experiments at one `as_of`.
+
+    Attributes:
+        statistics: Schema `SUFFICIENT_STATISTICS`. Every day of an experiment for the basis `exposed`, segment `all` and
+            the metrics that follow from contributions; the last day alone for everything else.
+        exposure_counts: One row per experiment, epoch and variant. Schema `EXPOSURE_COUNT_SCHEMA`.
+        funnel: Schema `FUNNEL`.
+        daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
+    """
+
+    statistics: pl.DataFrame
+    exposure_counts: pl.DataFrame
+    funnel: pl.DataFrame
+    daily_readers: pl.DataFrame
+
+
+def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date) -> CohortStatistics:
+    """Add up the cohort tables in force for the experiments that have any."""
+    settings = warehouse.settings
+    known = {part.scope for part in warehouse.parts("cohort_cells")}
+    counted = [experiment for experiment in experiments if experiment.id in known]
+    facts = _facts(counted, settings, as_of)
+    cells = _named(warehouse, "cohort_cells", counted)
+    changes = _named(warehouse, "outcome_changes", counted)
+    pageviews = _named(warehouse, "pageview_cells", counted)
+    outcomes = _outcomes(changes, facts)
+    readers = cells.filter(pl.col("n") > 0)
+    statistics = pl.concat(
+        [
+            _history(readers, outcomes, facts),
+            _last_day(readers, outcomes, facts),
+            _dismissals(readers, facts),
+            _pageviews(readers, pageviews, facts),
+        ]
+    )
+    return CohortStatistics(
+        statistics=statistics.select(SUFFICIENT_STATISTICS.columns),
+        exposure_counts=_exposure_counts(readers, facts),
+        funnel=_funnel(cells, outcomes, facts),
+        daily_readers=_daily_readers(readers, facts),
+    )
+
+
+def _facts(experiments: Sequence[Experiment], settings: Settings, as_of: date) -> pl.DataFrame:
+    """One row per experiment: its last counted day, window, cap and first day."""
+    currency = settings.publisher.reporting_currency
+    rows = []
+    for experiment in experiments:
+        cap = settings.cap(experiment)
+        rows.append(
+            {
+                "experiment_id": experiment.id,
+                "starts": experiment.starts,
+                "planned_end": experiment.planned_end,
+                "as_of": last_counted_day(experiment, settings, as_of),
+                "window_hours": settings.window_hours(experiment),
+                "cap_minor": None if cap is None else to_minor(cap, currency),
+            }
+        )
+    schema = {
+        "experiment_id": pl.String,
+        "starts": pl.Date,
+        "planned_end": pl.Date,
+        "as_of": pl.Date,
+        "window_hours": pl.Int64,
+        "cap_minor": pl.Int64,
+    }
+    return pl.DataFrame(rows, schema=schema)
+
+
+_COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    "cohort_cells": {
+        "basis": pl.String,
+        "first_day": pl.Date,
+        **dict.fromkeys(("n", "n_contaminated", *APPEAL_EVENTS), pl.Int64),
+    },
+    "outcome_changes": {
+        "basis": pl.String,
+        "first_day": pl.Date,
+        "metric": pl.String,
+        "outcome_day": pl.Date,
+        "value_minor": pl.Int64,
+        "readers": pl.Int64,
+    },
+    "pageview_cells": {"first_day": pl.Date, **dict.fromkeys(("x", "s1", "s2", "top"), pl.Int64)},
+}
+
+
+def _named(warehouse: Warehouse, table: str, experiments: Sequence[Experiment]) -> pl.DataFrame:
+    """A cohort table of all experiments, with names in place of codes."""
+    schema = {
+        "experiment_id": pl.String,
+        "variant_id": pl.String,
+        "epoch": pl.Int64,
+        "device": pl.String,
+        "reader_type": pl.String,
+        **_COHORT_SCHEMA[table],
+    }
+    by_id = {experiment.id: experiment for experiment in experiments}
+    frames = [
+        pl.scan_parquet(part.path).select(
+            pl.lit(part.scope).alias("experiment_id"),
+            pl.col("variant_code")
+            .cast(pl.Int64)
+            .replace_strict(
+                dict(enumerate(variant.id for variant in by_id[part.scope].variants)), return_dtype=pl.String
+            )
+            .alias("variant_id"),
+            pl.col("epoch").cast(pl.Int64),
+            _decoded("device_code", _DEVICE_NAMES).alias("device"),
+            _decoded("reader_type_code", _READER_TYPE_NAMES).alias("reader_type"),
+            *[pl.col(name).cast(dtype) for name, dtype in _COHORT_SCHEMA[table].items()],
+        )
+        for part in warehouse.parts(table)
+        if part.scope in by_id
+    ]
+    return pl.concat(frames).collect() if frames else pl.DataFrame(schema=schema)
+
+
+def _decoded(column: str, names: Sequence[str]) -> pl.Expr:
+    return pl.col(column).cast(pl.Int64).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+
+
+def _outcomes(changes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Changes of x, s1 and s2 by metric and day: each row of the histogram's changes, seen by every metric that uses it."""
+    value = pl.col("value_minor")
+    capped = pl.min_horizontal(value.clip(lower_bound=0), pl.col("cap_minor"))
+    joined = changes.join(facts.select("experiment_id", "cap_minor"), on="experiment_id")
+    by_metric = [
+        joined.filter(pl.col("metric") == source).with_columns(
+            pl.lit(name).alias("metric"), amount.cast(pl.Int64).alias("amount"), positive.alias("is_positive")
+        )
+        for name, source, amount, positive in (
+            ("conversion", "value", pl.lit(1), pl.lit(value=True)),
+            ("value", "value", capped, value > 0),
+            ("value_uncapped", "value", value, value > 0),
+            ("value_annualised", "value_annualised", value, value > 0),
+        )
+    ]
+    amount = pl.col("amount").cast(pl.Int128)
+    return pl.concat(by_metric).with_columns(
+        (pl.col("readers") * pl.col("is_positive").cast(pl.Int64)).alias("x"),
+        (amount * pl.col("readers")).alias("s1"),
+        (amount * amount * pl.col("readers")).alias("s2"),
+    )
+
+
+_OUTCOME_METRICS = ("conversion", "value", "value_uncapped", "value_annualised")
+
+
+def _history(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Sums up to every day of each experiment: basis `exposed`, segment `all`, outcome metrics."""
+    exposed = readers.filter(pl.col("basis") == "exposed")
+    arms = exposed.select(_ARM).unique().join(facts.select("experiment_id", "starts", "as_of"), on="experiment_id")
+    days = (
+        arms.with_columns(pl.date_ranges("starts", "as_of").alias("day"))
+        .explode("day")
+        .select(*_ARM, "day")
+        .join(pl.DataFrame({"metric": _OUTCOME_METRICS}), how="cross")
+    )
+    arrived = exposed.group_by(*_ARM, pl.col("first_day").alias("day")).agg(pl.col("n").sum())
+    changed = (
+        outcomes.filter(pl.col("basis") == "exposed")
+        .group_by(*_ARM, "metric", pl.col("outcome_day").alias("day"))
+        .agg(pl.col("x", "s1", "s2").sum())
+    )
+    sums = (
+        days.join(arrived, on=[*_ARM, "day"], how="left")
+        .join(changed, on=[*_ARM, "metric", "day"], how="left")
+        .with_columns(pl.col("n", "x", "s1", "s2").fill_null(0))
+        .sort(*_ARM, "metric", "day")
+        .with_columns(pl.col("n", "x", "s1", "s2").cum_sum().over(*_ARM, "metric"))
+        .filter((pl.col("n").sum().over("experiment_id", "epoch", "metric", "day") > 0) | (pl.col("epoch") == 0))
+    )
+    tops = _tops(outcomes.filter(pl.col("basis") == "exposed"), _ARM, facts)
+    return _shaped(
+        sums.rename({"day": "as_of"})
+        .join(tops, on=[*_ARM, "metric", "as_of"], how="left")
+        .with_columns(
+            pl.lit("exposed").alias("basis"), pl.lit("all").alias("segment_kind"), pl.lit("all").alias("segment")
+        )
+    )
+
+
+def _last_day(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Sums on the last day: basis `viewed` as a whole, and basis `exposed` by segment."""
+    cuts = [
+        ("viewed", "all", pl.lit("all")),
+        ("exposed", "device", pl.col("device")),
+        ("exposed", "reader_type", pl.col("reader_type")),
+    ]
+    frames = []
+    for basis, kind, segment in cuts:
+        keys = [*_ARM, "segment"]
+        counted = readers.filter(pl.col("basis") == basis).with_columns(segment.alias("segment"))
+        paid = outcomes.filter(pl.col("basis") == basis).with_columns(segment.alias("segment"))
+        base = (
+            counted.group_by(keys).agg(pl.col("n").sum()).join(pl.DataFrame({"metric": _OUTCOME_METRICS}), how="cross")
+        )
+        frames.append(
+            base.join(
+                paid.group_by(*keys, "metric").agg(pl.col("x", "s1", "s2").sum()), on=[*keys, "metric"], how="left"
+            )
+            .with_columns(pl.col("x", "s1", "s2").fill_null(0))
+            .join(_tops(paid, keys, facts), on=[*keys, "metric"], how="left")
+            .join(facts.select("experiment_id", last_day="as_of"), on="experiment_id")
+            .with_columns(
+                pl.col("last_day").alias("as_of"), pl.lit(basis).alias("basis"), pl.lit(kind).alias("segment_kind")
+            )
+        )
+    return pl.concat([_shaped(frame) for frame in frames])
+
+
+def _tops(outcomes: pl.DataFrame, keys: Sequence[str], facts: pl.DataFrame) -> pl.DataFrame:
+    """Largest amount that a reader holds on the last day, by metric."""
+    held = outcomes.group_by(*keys, "metric", "amount").agg(pl.col("readers").sum()).filter(pl.col("readers") > 0)
+    return (
+        held.group_by(*keys, "metric")
+        .agg(pl.col("amount").max().alias("top"))
+        .join(facts.select("experiment_id", "as_of"), on="experiment_id")
+    )
+
+
+def _dismissals(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    counted = (
+        readers.filter(pl.col("basis") == "exposed").group_by(_ARM).agg(pl.col("n").sum(), pl.col("dismissed").sum())
+    )
+    return _shaped(
+        counted.with_columns(
+            pl.col("dismissed").alias("x"),
+            pl.col("dismissed").alias("s1"),
+            pl.col("dismissed").alias("s2"),
+            pl.lit(1).alias("top"),
+            pl.lit("dismissed").alias("metric"),
+        ).pipe(_on_last_day, facts)
+    )
+
+
+def _pageviews(readers: pl.DataFrame, pageviews: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    seen = pageviews.group_by(_ARM).agg(pl.col("x", "s1", "s2").sum(), pl.col("top").max())
+    counted = readers.filter(pl.col("basis") == "exposed").group_by(_ARM).agg(pl.col("n").sum())
+    return _shaped(
+        counted.join(seen, on=list(_ARM)).with_columns(pl.lit("pageviews").alias("metric")).pipe(_on_last_day, facts)
+    )
+
+
+def _on_last_day(frame: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(facts.select("experiment_id", "as_of"), on="experiment_id").with_columns(
+        pl.lit("exposed").alias("basis"), pl.lit("all").alias("segment_kind"), pl.lit("all").alias("segment")
+    )
+
+
+def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in SUFFICIENT_STATISTICS.schema.items())
+
+
+def _exposure_counts(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    joined = readers.join(facts.select("experiment_id", "as_of", "window_hours"), on="experiment_id")
+    matures = pl.col("first_day") + pl.duration(hours=pl.col("window_hours"))
+    exposed = pl.col("basis") == "exposed"
+    return (
+        joined.group_by(*_ARM, "as_of")
+        .agg(
+            pl.col("n").filter(exposed).sum(),
+            pl.col("n").filter(~exposed).sum().alias("n_viewed"),
+            pl.col("n_contaminated").filter(exposed).sum(),
+            pl.col("n").filter(exposed & (matures > pl.col("as_of"))).sum().alias("n_immature"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in EXPOSURE_COUNT_SCHEMA.items())
+        .sort(_ARM)
+    )
+
+
+def _funnel(cells: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    keys = ["experiment_id", "variant_id"]
+    steps = (
+        cells.filter(pl.col("basis") == "exposed")
+        .group_by(keys)
+        .agg(pl.col(APPEAL_EVENTS).sum())
+        .unpivot(APPEAL_EVENTS, index=keys, variable_name="step", value_name="readers")
+    )
+    contributed = (
+        outcomes.filter((pl.col("basis") == "exposed") & (pl.col("metric") == "conversion"))
+        .group_by(keys)
+        .agg(pl.col("x").sum().cast(pl.Int64).alias("readers"))
+        .with_columns(pl.lit("contributed").alias("step"))
+        .select(*keys, "step", "readers")
+    )
+    present = cells.select(keys).unique().with_columns(pl.lit("contributed").alias("step"))
+    missing = present.join(contributed, on=[*keys, "step"], how="anti").with_columns(
+        pl.lit(0, pl.Int64).alias("readers")
+    )
+    return (
+        pl.concat([steps, contributed, missing])
+        .join(facts.select("experiment_id", "as_of"), on="experiment_id")
+        .select(pl.col(name).cast(dtype) for name, dtype in FUNNEL.schema.items())
+        .sort("experiment_id", "variant_id", "step")
+    )
+
+
+def _daily_readers(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    week = timedelta(days=7)
+    recent = (
+        readers.filter(pl.col("basis") == "exposed")
+        .join(facts, on="experiment_id")
+        .with_columns(pl.min_horizontal("as_of", "planned_end").alias("until"))
+        .filter(pl.col("first_day") > pl.col("until") - week)
+    )
+    return (
+        recent.group_by("experiment_id", "until", "starts")
+        .agg(pl.col("n").sum())
+        .with_columns(
+            pl.min_horizontal(pl.lit(7), (pl.col("until") - pl.col("starts")).dt.total_days() + 1).alias("days")
+        )
+        .select("experiment_id", (pl.col("n") / pl.col("days")).alias("daily_readers"))
+    )
