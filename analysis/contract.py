@@ -197,6 +197,10 @@ REPORTING_COLUMNS: tuple[Column, ...] = (
 )
 
 
+#: Column that the warehouse adds to every kind.
+DAY = Column("day", "timestamp", True, "Day of the event in the publisher's time zone.", stored_type="DATE")
+
+
 def stored_columns(kind: Kind) -> tuple[Column, ...]:
     """Columns of the warehouse table `kind`, in order."""
     return (*CONTRACT[kind], *(REPORTING_COLUMNS if kind == "contributions" else ()))

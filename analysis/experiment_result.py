@@ -46,6 +46,7 @@ class ExperimentResult:
         daily_readers: Mean readers asked a day over the last seven full days; None where there are no dates.
         cap_minor: Cap of a reader's value in minor units; None where there is none.
         window_hours: Outcome window.
+        counted_to: Last event day that counts for this experiment; before the edition's as_of once it is over.
         notes: Sentences that stand on the page as they are (what is not known, what was assumed).
     """
 
@@ -61,4 +62,5 @@ class ExperimentResult:
     daily_readers: float | None = None
     cap_minor: int | None = None
     window_hours: int | None = None
+    counted_to: date | None = None
     notes: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ in another one in force; of several, the one that came first is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -216,9 +216,13 @@ def _settle(
     (accepted,) = _row(connection, "SELECT count(*) FROM staged WHERE reason IS NULL")
     parts: list[NewPart] = []
     names = ", ".join(column.stored_name for column in stored_columns(file.kind))
-    for (day,) in connection.execute("SELECT DISTINCT day FROM staged WHERE reason IS NULL ORDER BY day").fetchall():
-        select = f"SELECT {names} FROM staged WHERE reason IS NULL AND day = DATE '{day.isoformat()}'"
-        parts.append(warehouse.write_query(connection, select, file.kind, day.isoformat()))
+    bots = "count(CASE WHEN is_bot THEN 1 END)" if "is_bot" in names else "0"
+    for day, without_reader, marked in connection.execute(
+        f"SELECT day, count(*) - count(reader_key), {bots} FROM staged WHERE reason IS NULL GROUP BY day ORDER BY day"
+    ).fetchall():
+        select = f"SELECT {names}, day FROM staged WHERE reason IS NULL AND day = DATE '{day.isoformat()}'"
+        part = warehouse.write_query(connection, select, file.kind, day.isoformat())
+        parts.append(replace(part, without_reader=without_reader, bots=marked))
     if quarantined:
         refused = connection.sql(
             "SELECT row_number, reason, column_name, example FROM staged WHERE reason IS NOT NULL ORDER BY row_number"

@@ -51,10 +51,10 @@ def event_days(warehouse: Warehouse, kind: Kind) -> list[date]:
 
 
 def last_event_day(warehouse: Warehouse, now: datetime) -> date | None:
-    """The `as_of` of an edition made now: the newest day with appeal events that has ended for the publisher."""
+    """The `as_of` of an edition made now: the newest day with events on the site that has ended for the publisher."""
     today = now.astimezone(warehouse.settings.zone).date()
-    days = [day for day in event_days(warehouse, "appeal_events") if day < today]
-    return days[-1] if days else None
+    days = {*event_days(warehouse, "appeal_events"), *event_days(warehouse, "pageviews")}
+    return max((day for day in days if day < today), default=None)
 
 
 def refresh_daily_exposures(
@@ -138,7 +138,7 @@ def _refresh_daily(
 def empty_table(kind: Kind) -> str:
     """SQL that selects no row with the warehouse columns of a kind."""
     columns = ", ".join(f"CAST(NULL AS {column.sql_type}) AS {column.stored_name}" for column in stored_columns(kind))
-    return f"SELECT {columns} WHERE false"
+    return f"SELECT {columns}, CAST(NULL AS DATE) AS day WHERE false"
 
 
 def last_counted_day(experiment: Experiment, settings: Settings, as_of: date) -> date:
@@ -218,7 +218,7 @@ def _cohorts(
     connection.register("epochs", _epochs(experiment, settings).to_arrow())
     connection.execute(
         f"CREATE TEMP TABLE gift_movements AS {query('gift_movements')}",
-        {"zone": settings.publisher.time_zone, "as_of": last_day},
+        {"as_of": last_day},
     )
     (rows,) = connection.execute(
         "SELECT count(*) FROM daily_exposures WHERE experiment_id = $id", {"id": experiment.id}

@@ -28,7 +28,7 @@ import duckdb
 import polars as pl
 
 from analysis.errors import WarehouseError
-from analysis.result_tables import LEDGER, QUARANTINE_REASONS
+from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY
 from analysis.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -51,13 +51,19 @@ class Part:
 
 @dataclass(frozen=True)
 class NewPart:
-    """A part that stands on disk and waits for its entry in the catalogue."""
+    """A part that stands on disk and waits for its entry in the catalogue.
+
+    Attributes:
+        without_reader, bots: Rows of an event part that name no reader, and that are marked as read by no person.
+    """
 
     table: str
     scope: str
     path: Path
     rows: int
     inputs: str | None = None
+    without_reader: int | None = None
+    bots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -265,9 +271,20 @@ class Warehouse:
 
     def _enter(self, catalogue: sqlite3.Connection, parts: Sequence[NewPart], file_id: int | None, now: str) -> None:
         catalogue.executemany(
-            "INSERT INTO parts (table_name, scope, path, rows, file_id, inputs, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO parts (table_name, scope, path, rows, without_reader, bots, file_id, inputs, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (part.table, part.scope, str(part.path.relative_to(self.folder)), part.rows, file_id, part.inputs, now)
+                (
+                    part.table,
+                    part.scope,
+                    str(part.path.relative_to(self.folder)),
+                    part.rows,
+                    part.without_reader,
+                    part.bots,
+                    file_id,
+                    part.inputs,
+                    now,
+                )
                 for part in parts
             ],
         )
@@ -355,6 +372,15 @@ class Warehouse:
             "JOIN files AS f USING (file_id) WHERE f.status <> 'superseded' ORDER BY q.file_id, q.reason, q.column_name"
         )
         return pl.DataFrame(rows, schema=QUARANTINE_REASONS.schema, orient="row")
+
+    def rows_per_day(self) -> pl.DataFrame:
+        """One row per kind and event day. Schema `result_tables.ROWS_PER_DAY`."""
+        rows = self._rows(
+            "SELECT table_name, scope, sum(rows), sum(without_reader), sum(bots) FROM parts "
+            "WHERE retired_at IS NULL AND without_reader IS NOT NULL GROUP BY table_name, scope ORDER BY table_name, scope"
+        )
+        frame = pl.DataFrame(rows, schema={**ROWS_PER_DAY.schema, "day": pl.String}, orient="row")
+        return frame.with_columns(pl.col("day").str.to_date("%Y-%m-%d"))
 
     # -- editions -----------------------------------------------------------------------------------------------
 

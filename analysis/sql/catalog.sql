@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS parts (
     scope TEXT NOT NULL,
     path TEXT NOT NULL UNIQUE,
     rows INTEGER NOT NULL,
+    without_reader INTEGER,
+    bots INTEGER,
     file_id INTEGER REFERENCES files (file_id),
     inputs TEXT,
     created_at TEXT NOT NULL,

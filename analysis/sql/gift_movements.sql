@@ -1,5 +1,5 @@
 -- Every settled payment, and every settled refund of one, as a movement of money on a publisher's day.
--- Grain: movement. Reads: contributions. Parameters: $zone, $as_of.
+-- Grain: movement. Reads: contributions. Parameters: $as_of.
 -- A refund moves the share of the payment that it pays back, at the payment's own rate. `annualised` counts a monthly
 -- pledge twelve times at its first payment and its later payments not at all.
 WITH settled AS (
@@ -7,7 +7,7 @@ WITH settled AS (
         contribution_id,
         reader_key,
         epoch_us(occurred_at) AS at_us,
-        CAST(timezone($zone, timezone('UTC', occurred_at)) AS DATE) AS day,
+        day,
         amount_minor,
         currency,
         reporting_minor,

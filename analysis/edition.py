@@ -1,0 +1,213 @@
+"""An edition: everything known after one as_of day, computed step by step and kept for ever.
+
+Each step reads what the step before it left in the store under the edition's number, so that a step may be killed and
+run again. A number is taken by publishing; until then a new attempt replaces what the last one left. Where nothing has
+changed since the edition before, there is no new edition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from analysis.database import publish_database
+from analysis.errors import NothingToReport
+from analysis.experiment_result import Audience, Edition, ExperimentResult
+from analysis.money import read_rates, to_minor
+from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
+from analysis.registry import Experiment, guardrails, plans, shares
+from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICIENT_STATISTICS, VARIANT_RESULTS
+from analysis.store import EditionEntry, Warehouse, fingerprint
+from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
+
+#: Tables that a step leaves for the steps after it.
+_STATISTICS = "sufficient_statistics"
+_EXPOSURE_COUNTS = "exposure_counts"
+_DAILY_READERS = "daily_readers"
+
+_DAILY_READERS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "daily_readers": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The edition that is being made, or the last one where nothing has changed since."""
+
+    number: int
+    as_of: date
+    inputs: str
+    is_new: bool
+
+
+def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime | None = None) -> Draft:
+    """Return the edition that the store's present state makes.
+
+    Raises:
+        NothingToReport: no day with events has ended yet.
+    """
+    as_of = last_event_day(warehouse, now or datetime.now(UTC))
+    if as_of is None:
+        raise NothingToReport(
+            f"No event has been accepted yet. Put files under {warehouse.settings.folders.landing}, "
+            "then run `askwell check` to see what would be read."
+        )
+    inputs = fingerprint(
+        DEFINITIONS,
+        as_of,
+        warehouse.settings.publisher,
+        warehouse.settings.outcomes,
+        [experiment.model_dump_json() for experiment in experiments],
+        [(part.scope, part.inputs) for part in warehouse.parts("cohort_cells")],
+        warehouse.ledger().height,
+    )
+    editions = warehouse.editions()
+    if editions and editions[-1].inputs == inputs:
+        return Draft(editions[-1].number, as_of, inputs, is_new=False)
+    return Draft(editions[-1].number + 1 if editions else 1, as_of, inputs, is_new=True)
+
+
+def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
+    """Keep the sufficient statistics of the edition; return them (schema `SUFFICIENT_STATISTICS`)."""
+    cohorts = cohort_statistics(warehouse, experiments, edition.as_of)
+    _keep(
+        warehouse,
+        edition,
+        {
+            _STATISTICS: cohorts.statistics,
+            _EXPOSURE_COUNTS: cohorts.exposure_counts,
+            _DAILY_READERS: cohorts.daily_readers,
+            FUNNEL.name: cohorts.funnel,
+        },
+    )
+    return cohorts.statistics
+
+
+def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
+    """Keep estimates, variant results and trust checks of the edition; return the estimates (schema `ESTIMATES`)."""
+    from analysis.inference.estimates import describe_variants, estimate
+    from analysis.trust import run_checks
+
+    statistics = _read(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
+    counts = _read(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
+    plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
+    estimates = estimate(statistics, plan, share)
+    _keep(
+        warehouse,
+        edition,
+        {
+            ESTIMATES.name: estimates,
+            VARIANT_RESULTS.name: describe_variants(statistics, plan, share),
+            CHECKS.name: run_checks(counts, statistics, estimates, plan, share),
+        },
+    )
+    return estimates
+
+
+def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
+    """Keep the verdicts of the edition; return them (schema `DECISIONS`)."""
+    from analysis.decisions import decide
+
+    decisions = decide(
+        _read(warehouse, edition, ESTIMATES.name, ESTIMATES.schema),
+        _read(warehouse, edition, VARIANT_RESULTS.name, VARIANT_RESULTS.schema),
+        _read(warehouse, edition, CHECKS.name, CHECKS.schema),
+        plans(experiments),
+        guardrails(experiments),
+    )
+    _keep(warehouse, edition, {DECISIONS.name: decisions})
+    return decisions
+
+
+def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> list[ExperimentResult]:
+    """Everything known of each experiment that has started, in order of id."""
+    settings = warehouse.settings
+    tables = {
+        table.name: _read(warehouse, edition, table.name, table.schema)
+        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+    }
+    daily = dict(_read(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
+    earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
+    previous = _decisions_of(warehouse, earlier[-1].number) if earlier else {}
+    current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
+    audience = Audience(
+        publisher=settings.publisher.name,
+        locale=settings.publisher.locale,
+        currency=settings.publisher.reporting_currency,
+        zone=settings.zone,
+    )
+    stamp = Edition(edition.number, edition.as_of, _published_at(warehouse, edition))
+    by_experiment = {
+        name: {str(key[0]): part for key, part in frame.partition_by("experiment_id", as_dict=True).items()}
+        for name, frame in tables.items()
+    }
+    made = []
+    for experiment in experiments:
+        if experiment.id not in current:
+            continue
+        cut = {name: frames.get(experiment.id, tables[name].clear()) for name, frames in by_experiment.items()}
+        cap = settings.cap(experiment)
+        made.append(
+            ExperimentResult(
+                experiment=experiment,
+                edition=stamp,
+                audience=audience,
+                estimates=cut[ESTIMATES.name],
+                variant_results=cut[VARIANT_RESULTS.name],
+                checks=cut[CHECKS.name],
+                funnel=cut[FUNNEL.name],
+                decision=current[experiment.id],
+                previous_decision=previous.get(experiment.id),
+                daily_readers=daily.get(experiment.id),
+                cap_minor=None if cap is None else to_minor(cap, settings.publisher.reporting_currency),
+                window_hours=settings.window_hours(experiment),
+                counted_to=last_counted_day(experiment, settings, edition.as_of),
+            )
+        )
+    return made
+
+
+def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
+    """Publish the database of the edition and take its number. The caller holds the lock."""
+    entry = EditionEntry(edition.number, edition.as_of, edition.inputs, _published_at(warehouse, edition))
+    tables = {
+        table.name: _read(warehouse, edition, table.name, table.schema)
+        for table in (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+    }
+    publish_database(warehouse, experiments, entry, tables, read_rates(warehouse.settings))
+    warehouse.record_edition(entry.number, entry.as_of, entry.inputs, entry.published_at)
+    return entry
+
+
+def _published_at(warehouse: Warehouse, edition: Draft) -> datetime:
+    for entry in warehouse.editions():
+        if entry.number == edition.number:
+            return entry.published_at
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _decisions_of(warehouse: Warehouse, number: int) -> dict[str, dict[str, object]]:
+    frames = [pl.read_parquet(part.path) for part in warehouse.parts(DECISIONS.name, [str(number)])]
+    return {str(row["experiment_id"]): row for frame in frames for row in frame.iter_rows(named=True)}
+
+
+def _keep(warehouse: Warehouse, edition: Draft, frames: dict[str, pl.DataFrame]) -> None:
+    warehouse.replace(
+        [
+            warehouse.write_frame(frame, table, str(edition.number), inputs=edition.inputs)
+            for table, frame in frames.items()
+        ]
+    )
+
+
+def _read(
+    warehouse: Warehouse, edition: Draft, table: str, schema: dict[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    parts = warehouse.parts(table, [str(edition.number)])
+    if not parts or parts[0].inputs != edition.inputs:
+        raise NothingToReport(f"The step that makes {table} has not run for edition {edition.number}; run it first.")
+    return pl.read_parquet(parts[0].path).select(list(schema))
