@@ -1,4 +1,18 @@
 """From sufficient statistics to statements: intervals, e-values, posteriors, decisions' inputs.
 
 Nothing here reads a file, knows a table's name in the warehouse, or draws.
+
+What the pipeline and `askwell analyze` call, frame in and frame out (schemas in `analysis.result_tables`, plans and shares
+from `analysis.registry`):
+
+    inference.estimates.estimate(statistics, plans, shares, *, taus=None) -> ESTIMATES
+    inference.variants.describe_variants(statistics, plans, shares, *, taus=None) -> VARIANT_RESULTS
+    trust.run_checks(exposure_counts, statistics, estimates, plans, shares) -> CHECKS
+    decisions.decide(estimates, variant_results, checks, plans, shares, guardrails, *, days=None) -> DECISIONS
+
+`trust.EXPOSURE_COUNTS` is the schema of the counts that the checks read. Each call takes any number of experiments and
+days (`as_of` null for a table without dates).
+
+Below them: kernels over NumPy arrays (`proportions`, `means`, `sequential`, `bayesian`, `multiplicity`, `pooling`,
+`ratios`, `variance_reduction`), and what a notebook asks for one comparison (`estimator`, `results`).
 """
