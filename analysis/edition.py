@@ -92,8 +92,8 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     from analysis.inference.estimates import describe_variants, estimate
     from analysis.trust import run_checks
 
-    statistics = _read(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
-    counts = _read(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
+    statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
+    counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
     estimates = estimate(statistics, plan, share)
     _keep(
@@ -113,9 +113,9 @@ def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     from analysis.decisions import decide
 
     decisions = decide(
-        _read(warehouse, edition, ESTIMATES.name, ESTIMATES.schema),
-        _read(warehouse, edition, VARIANT_RESULTS.name, VARIANT_RESULTS.schema),
-        _read(warehouse, edition, CHECKS.name, CHECKS.schema),
+        edition_table(warehouse, edition, ESTIMATES.name, ESTIMATES.schema),
+        edition_table(warehouse, edition, VARIANT_RESULTS.name, VARIANT_RESULTS.schema),
+        edition_table(warehouse, edition, CHECKS.name, CHECKS.schema),
         plans(experiments),
         guardrails(experiments),
     )
@@ -127,10 +127,10 @@ def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     """Everything known of each experiment that has started, in order of id."""
     settings = warehouse.settings
     tables = {
-        table.name: _read(warehouse, edition, table.name, table.schema)
+        table.name: edition_table(warehouse, edition, table.name, table.schema)
         for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
     }
-    daily = dict(_read(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
+    daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
     previous = _decisions_of(warehouse, earlier[-1].number) if earlier else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
@@ -175,7 +175,7 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, _published_at(warehouse, edition))
     tables = {
-        table.name: _read(warehouse, edition, table.name, table.schema)
+        table.name: edition_table(warehouse, edition, table.name, table.schema)
         for table in (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
     }
     publish_database(warehouse, experiments, entry, tables, read_rates(warehouse.settings))
@@ -204,9 +204,14 @@ def _keep(warehouse: Warehouse, edition: Draft, frames: dict[str, pl.DataFrame])
     )
 
 
-def _read(
+def edition_table(
     warehouse: Warehouse, edition: Draft, table: str, schema: dict[str, pl.DataType | type[pl.DataType]]
 ) -> pl.DataFrame:
+    """Return a table that a step has kept for this very edition.
+
+    Raises:
+        NothingToReport: the step has not run yet for the edition's inputs.
+    """
     parts = warehouse.parts(table, [str(edition.number)])
     if not parts or parts[0].inputs != edition.inputs:
         raise NothingToReport(f"The step that makes {table} has not run for edition {edition.number}; run it first.")

@@ -127,9 +127,28 @@ class Warehouse:
         Raises:
             WarehouseError: another process still holds it after `wait_seconds`, or the folder cannot be written.
         """
+        with self._locked("lock", wait_seconds, holder):
+            with self._catalogue() as catalogue:
+                catalogue.executescript(_catalogue_sql())
+                self._check_version(catalogue)
+            self._sweep()
+            yield
+
+    @contextmanager
+    def running(self, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+        """Hold the lock of `askwell run` over all steps of a run; the steps take the write lock one by one.
+
+        Raises:
+            WarehouseError: another `askwell run` still holds it after `wait_seconds`.
+        """
+        with self._locked("run.lock", wait_seconds, "askwell run"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, wait_seconds: float, holder: str) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = open(self.folder / "lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed below, after the lock
+            lock = open(self.folder / name, "a+", encoding="utf-8")  # noqa: SIM115 - closed below, after the lock
         except OSError as problem:
             raise WarehouseError(f"The warehouse {self.folder} cannot be written ({problem.strerror}).") from None
         with lock:
@@ -150,10 +169,6 @@ class Warehouse:
             lock.truncate()
             lock.write(f"{holder}, process {os.getpid()}")
             lock.flush()
-            with self._catalogue() as catalogue:
-                catalogue.executescript(_catalogue_sql())
-                self._check_version(catalogue)
-            self._sweep()
             yield
 
     def exists(self) -> bool:
@@ -372,6 +387,23 @@ class Warehouse:
             "JOIN files AS f USING (file_id) WHERE f.status <> 'superseded' ORDER BY q.file_id, q.reason, q.column_name"
         )
         return pl.DataFrame(rows, schema=QUARANTINE_REASONS.schema, orient="row")
+
+    def rows_by_file(self) -> pl.DataFrame:
+        """Rows that stand in event parts in force, by the file that brought them: `file_id`, `stored`."""
+        rows = self._rows(
+            "SELECT file_id, sum(rows) FROM parts WHERE retired_at IS NULL AND without_reader IS NOT NULL GROUP BY file_id"
+        )
+        return pl.DataFrame(rows, schema={"file_id": pl.Int64, "stored": pl.Int64}, orient="row")
+
+    def days_in_force_twice(self, table: str) -> list[str]:
+        """Scopes of a table that have more than one part in force, where one is the rule."""
+        return [
+            scope
+            for (scope,) in self._rows(
+                "SELECT scope FROM parts WHERE table_name = ? AND retired_at IS NULL GROUP BY scope HAVING count(*) > 1",
+                (table,),
+            )
+        ]
 
     def rows_per_day(self) -> pl.DataFrame:
         """One row per kind and event day. Schema `result_tables.ROWS_PER_DAY`."""

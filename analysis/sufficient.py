@@ -78,7 +78,7 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
         ]
     )
     return CohortStatistics(
-        statistics=statistics.select(SUFFICIENT_STATISTICS.columns),
+        statistics=statistics.select(list(SUFFICIENT_STATISTICS.columns)),
         exposure_counts=_exposure_counts(readers, facts),
         funnel=_funnel(cells, outcomes, facts),
         daily_readers=_daily_readers(readers, facts),

@@ -1,0 +1,55 @@
+# Chores in one word. `make demo` and `make test` are all a newcomer needs.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test dev check format truth bench calibration lock clean
+
+help:
+	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
+	@echo "make test    every test"
+	@echo "make dev     Dagster's own UI on the demo (http://127.0.0.1:3000)"
+	@echo "make check   ruff, pyright and every test"
+	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
+	@echo "make bench   speed and memory at size, as ratios (some minutes)"
+	@echo "make lock    resolve the dependencies anew into constraints.txt"
+
+# The stamp is newer than what it was made from; a second call does nothing.
+.venv/.installed: pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" sh environment.sh
+
+demo: .venv/.installed
+	@$(BIN)/askwell demo
+
+test: .venv/.installed
+	@$(BIN)/python -m pytest
+
+dev: .venv/.installed
+	@test -f demo/askwell.toml || $(BIN)/askwell demo
+	@$(BIN)/python -m askwell.dagster_home
+	@ASKWELL_SETTINGS="$(CURDIR)/demo/askwell.toml" DAGSTER_HOME="$(CURDIR)/.dagster" DAGSTER_DISABLE_TELEMETRY=yes \
+		$(BIN)/dagster dev -w workspace.yaml
+
+check: .venv/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/python -m pytest
+
+format: .venv/.installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+truth: .venv/.installed
+	@$(BIN)/python -m tests.simulation.truth --seeds 20
+
+bench: .venv/.installed
+	@$(BIN)/python -m bench
+
+# Needs uv. The file holds names, versions and hashes, and nothing about where a package came from.
+lock:
+	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 --all-extras pyproject.toml -o constraints.txt
+
+clean:
+	@rm -rf demo .dagster .venv

@@ -1,0 +1,110 @@
+"""The commands, one function each. Dagster, SciPy and Plotly are imported where a command needs them, not before.
+
+Exit code 0: done. 1: the data or the request is at fault, said in one sentence. 2: wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.errors import AskwellError
+
+app = typer.Typer(
+    name="askwell",
+    help="Which words make readers give? Experiments on support appeals, from event files to a verdict.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+SettingsOption = Annotated[
+    Path, typer.Option("--settings", "-s", help="The settings file, or the folder that holds askwell.toml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON for a script.")]
+
+_HERE = Path("askwell.toml")
+
+
+def main() -> None:
+    """Run a command; print an error of ours as its sentence and leave with 1."""
+    try:
+        app()
+    except AskwellError as problem:
+        typer.echo(str(problem), err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives; everything of it.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulated publisher.")] = 1,
+) -> None:
+    """Simulate a publisher, run the whole pipeline on it, and show the verdicts."""
+    from askwell.demo import run_demo
+
+    run_demo(folder, seed)
+
+
+@app.command()
+def run(
+    settings: SettingsOption = _HERE,
+    publish_only: Annotated[
+        bool, typer.Option("--publish-only", help="Publish the last results again, for example after a move.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Ingest what has landed, compute what it touches, publish database and site."""
+    from askwell.run import run_pipeline
+
+    run_pipeline(settings, publish_only=publish_only, as_json=json)
+
+
+@app.command()
+def check(settings: SettingsOption = _HERE, json: JsonOption = False) -> None:
+    """Read settings, registry and landing folder; say every mistake, and what would be ingested."""
+    from askwell.check import check_workspace
+
+    check_workspace(settings, as_json=json)
+
+
+@app.command()
+def replay(settings: SettingsOption = _HERE) -> None:
+    """Read again every landed file that has rows set aside, after a mapping, rate or registry file was mended."""
+    from askwell.run import replay_quarantine
+
+    replay_quarantine(settings)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SQL statement on the published database, read-only.")],
+    settings: SettingsOption = _HERE,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    json: JsonOption = False,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")] = None,
+) -> None:
+    """Ask the published database."""
+    from askwell.query import run_query
+
+    run_query(sql, settings, as_csv=csv, as_json=json, parquet=parquet)
+
+
+@app.command()
+def serve(
+    settings: SettingsOption = _HERE,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; this machine only unless you say otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8420,
+) -> None:
+    """Show the report site on this machine."""
+    from askwell.serve import serve_site
+
+    serve_site(settings, host, port)

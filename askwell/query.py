@@ -1,0 +1,54 @@
+"""`askwell query`: one statement on the published database, as a table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import typer
+
+from analysis.database import open_database
+from analysis.errors import AskwellError
+from analysis.settings import read_settings
+
+
+class QueryError(AskwellError):
+    """The statement cannot be run; DuckDB's own first lines say why."""
+
+
+def run_query(sql: str, settings_file: Path, *, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
+    """Run the statement and print its rows.
+
+    Raises:
+        QueryError: DuckDB refuses the statement, or the Parquet file cannot be written.
+    """
+    settings = read_settings(settings_file)
+    with open_database(settings.folders.database) as connection:
+        try:
+            relation = connection.sql(sql)
+            frame = pl.DataFrame() if relation is None else relation.pl()
+        except duckdb.Error as problem:
+            raise QueryError(f"The query cannot be run: {problem}") from None
+    if parquet is not None:
+        try:
+            frame.write_parquet(parquet)
+        except OSError as problem:
+            raise QueryError(f"{parquet} cannot be written ({problem.strerror or problem}).") from None
+        typer.echo(f"{frame.height} rows written to {parquet}.", err=True)
+    elif as_csv:
+        sys.stdout.write(frame.write_csv())
+    elif as_json:
+        typer.echo(frame.write_json())
+    else:
+        with pl.Config(
+            tbl_rows=200,
+            tbl_cols=-1,
+            tbl_width_chars=0 if sys.stdout.isatty() else 10_000,
+            fmt_str_lengths=60,
+            tbl_hide_dataframe_shape=True,
+            tbl_hide_column_data_types=True,
+        ):
+            typer.echo(str(frame))
+        typer.echo(f"{frame.height} rows", err=True)

@@ -1,0 +1,192 @@
+"""`askwell run`: the assets of the code location in one process, without a daemon, with a bar that moves.
+
+History lands in DAGSTER_HOME like that of every other run, so the Dagster UI shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from analysis.errors import AskwellError, NothingToReport
+from analysis.ingestion import ingest
+from analysis.landing import landed_files
+from analysis.settings import read_settings
+from analysis.store import Warehouse
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, ExecuteInProcessResult
+
+    from assets.resources import Reporter
+
+
+#: Tag of the runs that this command starts; only those may it declare dead.
+RUN_TAG = "askwell/started_by"
+
+_DAGSTER_SETTINGS = """\
+# Written by askwell where it was missing; yours from now on.
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_monitoring: {enabled: true, poll_interval_seconds: 60, max_runtime_seconds: 7200, free_slots_after_run_end_seconds: 60}
+run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
+concurrency: {runs: {max_concurrent_runs: 1}}
+"""
+
+
+class RunFailed(AskwellError):
+    """A step of the pipeline failed; the message is its own."""
+
+
+def run_pipeline(settings_file: Path, *, publish_only: bool, as_json: bool) -> None:
+    """Run everything, or only the publishing, and say what came out."""
+    with progress_bar(visible=not as_json) as reporter:
+        result = execute(settings_file, reporter, publish_only=publish_only)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    typer.echo(f"Edition {result['edition']}, counted to {result['as_of']}.")
+    typer.echo(f"Site: {result['site']}\nDatabase: {result['database']}")
+
+
+def replay_quarantine(settings_file: Path) -> None:
+    """Ingest files with rows set aside again; the next `askwell run` computes what that changed."""
+    from analysis.registry import read_registry
+
+    settings = read_settings(settings_file)
+    warehouse = Warehouse(settings)
+    with progress_bar() as reporter, warehouse.writing(holder="askwell replay"):
+        done = ingest(
+            warehouse,
+            read_registry(settings.folders.experiments),
+            again=lambda quarantined: quarantined > 0,
+            progress=lambda name, number, total: reporter("Reading landed files again", name, number, total),
+        )
+    typer.echo(f"{done.files} files read: {done.accepted} rows accepted, {done.quarantined} still set aside.")
+    typer.echo("Run `askwell run` to count what changed.")
+
+
+def execute(settings_file: Path, reporter: Reporter, *, publish_only: bool = False) -> dict[str, object]:
+    """Run the pipeline in this process; return edition, as_of and paths.
+
+    Raises:
+        RunFailed: a step failed, with the step's own sentence.
+    """
+    settings = read_settings(settings_file)
+    prepare_dagster_home(settings.file.parent)
+    import dagster as dg
+
+    from assets.definitions import EVERYTHING, PUBLISH, build_defs
+    from assets.partitions import days_of, range_tags
+    from assets.resources import Workspace
+
+    workspace = Workspace(settings.file, reporter=reporter)
+    definitions = build_defs(workspace)
+    warehouse = Warehouse(settings)
+    last = workspace.clock().astimezone(settings.zone).date() - timedelta(days=1)
+    known = warehouse.landed()
+    fresh = [file.name for file in landed_files(settings.folders.landing)[0] if (file.kind, file.name) not in known]
+    first, last = days_of(fresh, last, settings.publisher)
+    job = PUBLISH if publish_only else EVERYTHING
+    with warehouse.running(), dg.DagsterInstance.get() as instance:
+        fail_dead_runs(instance)
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            tags={RUN_TAG: "askwell run", **({} if publish_only else range_tags(first, last))},
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        if not result.success:
+            raise RunFailed(_first_failure(result))
+    edition = Warehouse(settings).editions()
+    if not edition:
+        raise NothingToReport("Nothing was published.")
+    return {
+        "edition": edition[-1].number,
+        "as_of": str(edition[-1].as_of),
+        "site": str(settings.folders.site / "index.html"),
+        "database": str(settings.folders.database),
+    }
+
+
+def fail_dead_runs(instance: DagsterInstance) -> None:
+    """Declare runs of this command dead that a stop of the machine left as started.
+
+    The caller holds the run lock, so none of them can be alive. Runs of the daemon are the daemon's own.
+    """
+    import dagster as dg
+
+    left = instance.get_run_records(
+        filters=dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING],
+            tags={RUN_TAG: "askwell run"},
+        )
+    )
+    for record in left:
+        instance.report_run_failed(record.dagster_run, message="Left over from a stop of the process or machine.")
+
+
+def prepare_dagster_home(folder: Path) -> Path:
+    """Return Dagster's home: DAGSTER_HOME where it is set, else `.dagster/` in `folder`, made with our settings."""
+    home = Path(os.environ.get("DAGSTER_HOME") or folder / ".dagster").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    configuration = home / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text(_DAGSTER_SETTINGS, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    return home
+
+
+@contextmanager
+def progress_bar(*, visible: bool = True) -> Iterator[Reporter]:
+    """Yield a reporter that moves one bar a stage, on the error stream, so that the answer can be piped."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[item]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not visible) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, item: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                if total == 0:
+                    return
+                tasks[stage] = bars.add_task(stage, total=total, item="")
+            shown = printable(item)[-40:] if done < total else ""
+            bars.update(tasks[stage], completed=done, total=max(total, 1), item=shown)
+
+        yield report
+
+
+def printable(text: str) -> str:
+    """Text from outside as one line that cannot move the cursor or carry markup."""
+    return "".join(character if character.isprintable() and character not in "[]" else "?" for character in text)
+
+
+def _first_failure(result: ExecuteInProcessResult) -> str:
+    """The sentence of the step that failed first, without Dagster's wrapping."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None and data.user_failure_data.description:
+                return data.user_failure_data.description
+            error = data.error
+            cause = error.cause if error is not None and error.cause is not None else error
+            return f"The step {event.step_key} failed: {cause.message.strip() if cause else 'no reason was given'}"
+    for event in result.all_events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed:
+            check = event.asset_check_evaluation_data
+            return f"The check {check.check_name} failed: {check.description}"
+    return "The run failed; the Dagster UI (`make dev`) shows why."

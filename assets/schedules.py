@@ -1,0 +1,28 @@
+"""When the pipeline runs by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from analysis.settings import Publisher
+
+
+def daily_report(job: dg.UnresolvedAssetJobDefinition, publisher: Publisher) -> dg.ScheduleDefinition:
+    """Publish at 06:00 in the publisher's zone; the run names yesterday's partition and finds late days by itself."""
+
+    @dg.schedule(
+        job=job,
+        name="daily_report",
+        cron_schedule="0 6 * * *",
+        execution_timezone=publisher.time_zone,
+        description="Everything that arrived since the last run, then the database and the report site.",
+    )
+    def daily_report_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        yesterday = context.scheduled_execution_time.date() - timedelta(days=1)
+        if yesterday < publisher.first_day:
+            return dg.SkipReason(f"The publisher's first day is {publisher.first_day}.")
+        return dg.RunRequest(run_key=yesterday.isoformat(), partition_key=yesterday.isoformat())
+
+    return daily_report_schedule

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Make .venv with every pinned dependency, hashes verified: with uv where there is one, else with venv and pip.
+# constraints.txt lists the whole closure, so nothing is resolved here (--no-deps).
+set -eu
+PYTHON="${PYTHON:-python3}"
+
+if ! command -v "$PYTHON" >/dev/null 2>&1; then
+    echo "Askwell needs Python 3.11 or newer: install the package python3 (Debian, Ubuntu: apt install python3 python3-venv)." >&2
+    exit 1
+fi
+if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "Askwell needs Python 3.11 or newer, and $PYTHON is $("$PYTHON" -V 2>&1): install the package python3.11, then run make PYTHON=python3.11 demo." >&2
+    exit 1
+fi
+
+started=$(date +%s)
+if command -v uv >/dev/null 2>&1; then
+    echo "Installing the environment .venv with uv (some seconds) ..."
+    export UV_PYTHON_DOWNLOADS=never
+    uv venv --quiet --allow-existing --python "$PYTHON" .venv
+    uv pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r constraints.txt
+    uv pip install --quiet --python .venv/bin/python --no-deps -e .
+else
+    if ! "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        echo "Askwell needs Python's venv module: install the package python3-venv (Debian, Ubuntu: apt install python3-venv)." >&2
+        exit 1
+    fi
+    echo "Installing the environment .venv with pip (about a minute) ..."
+    "$PYTHON" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+fi
+touch .venv/.installed
+echo "Installed in $(($(date +%s) - started)) s."
