@@ -6,11 +6,11 @@ What the pipeline and `askwell analyze` call, frame in and frame out (schemas in
 from `analysis.registry`):
 
     inference.estimates.estimate(statistics, plans, shares, *, taus=None) -> ESTIMATES
-    inference.variants.describe_variants(statistics, plans, shares, *, taus=None) -> VARIANT_RESULTS
+    inference.estimates.describe_variants(statistics, plans, shares, *, taus=None) -> VARIANT_RESULTS
     trust.run_checks(exposure_counts, statistics, estimates, plans, shares) -> CHECKS
-    decisions.decide(estimates, variant_results, checks, plans, shares, guardrails, *, days=None) -> DECISIONS
+    decisions.decide(estimates, variant_results, checks, plans, guardrails, *, days=None) -> DECISIONS
 
-`trust.EXPOSURE_COUNTS` is the schema of the counts that the checks read. Each call takes any number of experiments and
+`exposure_counts` has `analysis.sufficient.EXPOSURE_COUNT_SCHEMA`; what is not counted there is null. Each call takes any number of experiments and
 days (`as_of` null for a table without dates).
 
 Below them: kernels over NumPy arrays (`proportions`, `means`, `sequential`, `bayesian`, `multiplicity`, `pooling`,

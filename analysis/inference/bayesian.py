@@ -44,7 +44,7 @@ class Posterior:
     loss_a: Array
 
 
-def _shortfall(mean: Array, variance: Array) -> Array:
+def shortfall(mean: Array, variance: Array) -> Array:
     """E[(1 - e^d)^+] of a normal d: what is lost, as a share of a, by showing b where a is better."""
     with np.errstate(divide="ignore", invalid="ignore"):
         sd = np.sqrt(variance)
@@ -53,7 +53,7 @@ def _shortfall(mean: Array, variance: Array) -> Array:
         )
 
 
-def _excess(mean: Array, variance: Array) -> Array:
+def excess(mean: Array, variance: Array) -> Array:
     """E[(e^d - 1)^+] of a normal d: what is lost, as a share of a, by showing a where b is better."""
     with np.errstate(divide="ignore", invalid="ignore"):
         sd = np.sqrt(variance)
@@ -73,7 +73,7 @@ def two_variants(theta: ArrayLike, se: ArrayLike, tau: ArrayLike = DEFAULT_TAU) 
         variance = 1 / (1 / se**2 + 1 / tau**2)
         mean = variance * theta / se**2
         better = special.ndtr(mean / np.sqrt(variance))
-    return Posterior(mean, np.sqrt(variance), better, _shortfall(mean, variance), _excess(mean, variance))
+    return Posterior(mean, np.sqrt(variance), better, shortfall(mean, variance), excess(mean, variance))
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def best_of(posterior: VariantPosterior, less_is_better: ArrayLike = False) -> t
             variance = own.sum(axis=1) + (shared[:, 1] - shared[:, 0]) ** 2
             better = special.ndtr(sign * difference / np.sqrt(variance))
             best = np.stack([1 - better, better], axis=1)
-            up, down = _excess(difference, variance), _shortfall(difference, variance)
+            up, down = excess(difference, variance), shortfall(difference, variance)
             lost = np.where(turned[rows, None], np.stack([down, up], axis=1), np.stack([up, down], axis=1))
         else:
             best, lost = _best_by_draws(mean, own, shared, sign)

@@ -29,8 +29,11 @@ from analysis.inference.layout import (
     variants_of,
 )
 from analysis.inference.results import Reason
+from analysis.inference.variants import describe_variants
 from analysis.metrics import METRICS
 from analysis.result_tables import ESTIMATES
+
+__all__ = ["describe_variants", "estimate"]
 
 #: Rows that the bisections take at once: their arrays then stay in the processor's cache.
 _CHUNK = 16_384

@@ -31,7 +31,8 @@ def log_closed_e(log_e: ArrayLike) -> Array:
         total = values[:, i]
         smallest = total.copy()
         for r in range(1, width):
-            total = np.logaddexp(total, others[:, r - 1])
+            with np.errstate(invalid="ignore"):
+                total = np.logaddexp(total, others[:, r - 1])
             smallest = np.fmin(smallest, total - np.log(r + 1))
         out[:, i] = smallest
     return out

@@ -10,6 +10,7 @@ import polars as pl
 
 from analysis.registry import GUARDRAIL_SCHEMA, PLAN_SCHEMA, SHARE_SCHEMA
 from analysis.result_tables import SUFFICIENT_STATISTICS
+from analysis.sufficient import EXPOSURE_COUNT_SCHEMA
 
 
 def plan(experiment: str = "appeal", **changes: Any) -> pl.DataFrame:
@@ -90,3 +91,23 @@ def money(variant: str, n: int, x: int, s1: float, s2: float | None, **changes: 
 def statistics(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     """A table of sufficient statistics."""
     return SUFFICIENT_STATISTICS.frame([dict(r) for r in rows])
+
+
+def counts(variant: str, n: int, **changes: Any) -> dict[str, object]:
+    """One row of exposure counts: every reader had a view, none saw a second variant, all windows are closed."""
+    return {
+        "experiment_id": "appeal",
+        "as_of": date(2026, 3, 20),
+        "epoch": 0,
+        "variant_id": variant,
+        "n": n,
+        "n_viewed": n,
+        "n_contaminated": 0,
+        "n_immature": 0,
+        **changes,
+    }
+
+
+def exposures(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+    """A table of exposure counts."""
+    return pl.DataFrame([dict(r) for r in rows], schema=EXPOSURE_COUNT_SCHEMA)
