@@ -1,0 +1,251 @@
+"""What a page is made of, as frozen data: sections, tables, pictures, cards, checks, definitions.
+
+No HTML and no numbers of its own: builders (`report.py`, `frontpage.py`, `health.py`, `about.py`) fill these, `html.py`
+turns them into a page. Text is plain text, escaped where it is rendered; only `Markup` from `svg.py` is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from markupsafe import Markup
+
+from analysis.wording.differences import PartDifference
+from dashboards.phrasing import Badge
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: text, a smaller note under it, and a strip above it.
+
+    Attributes:
+        weak: True for what is only a description.
+        href: Page the text links to, below the site's root; empty for none.
+    """
+
+    text: str = ""
+    note: str = ""
+    strip: Markup | None = None
+    axis: Markup | None = None
+    weak: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its label, a smaller note, and whether it holds `text`, `number` or `strip`."""
+
+    label: str
+    note: str = ""
+    kind: str = "text"
+    axis: Markup | None = None
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row with its head; `letter` and `token` where it is about a variant."""
+
+    head: Cell
+    cells: tuple[Cell, ...]
+    letter: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption for those who cannot see where it stands.
+
+    Attributes:
+        summary: Where not empty, the table is folded away under these words.
+        numbers: The plain figures under a picture.
+    """
+
+    kind: ClassVar[str] = "table"
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[TableRow, ...]
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart as static SVG, wide and narrow, and as a live figure where there is one (JSON safe inside a script)."""
+
+    kind: ClassVar[str] = "picture"
+    id: str
+    wide: Markup
+    narrow: Markup
+    figure: Markup | None = None
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A wording as readers saw it, in parts against the current wording."""
+
+    letter: str
+    token: str
+    name: str
+    value: str
+    summary: str
+    parts: tuple[PartDifference, ...]
+    amounts: tuple[str, ...]
+    image: str
+    language: str
+    is_changed: bool
+
+
+@dataclass(frozen=True)
+class Cards:
+    """All wordings side by side."""
+
+    kind: ClassVar[str] = "cards"
+    cards: tuple[Card, ...]
+    can_show_replaced: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line with an icon and a tone: a check and what it found."""
+
+    name: str
+    text: str
+    icon: str
+    tone: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Checks in two columns."""
+
+    kind: ClassVar[str] = "lines"
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Terms and what they mean."""
+
+    kind: ClassVar[str] = "definitions"
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Short paragraphs, or a list of them."""
+
+    kind: ClassVar[str] = "sentences"
+    sentences: tuple[str, ...]
+    is_list: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query that rebuilds the numbers of a section: what it answers, and the SQL."""
+
+    answers: str
+    sql: str
+
+
+Block = Table | Picture | Cards | Lines | Definitions | Sentences
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page under one heading."""
+
+    id: str
+    heading: str
+    blocks: tuple[Block, ...]
+    lead: str = ""
+    queries: tuple[Query, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the large figures under the headline: label above, figure, range or unit below."""
+
+    label: str
+    figure: str
+    below: str
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which publish a page is from; not part of what decides whether a page has changed."""
+
+    edition: int
+    published: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of any kind but the index list.
+
+    Attributes:
+        path: Where it stands, below the site's root, with forward slashes.
+        kicker: Words above the headline; the badge, where there is one, stands before them.
+        banner: A sentence that must be read first; empty for none.
+        advice: What to do, in one sentence; empty for none.
+    """
+
+    path: str
+    title: str
+    publisher: str
+    language: str
+    headline: str
+    sections: tuple[Section, ...]
+    kicker: tuple[str, ...] = ()
+    badge: Badge | None = None
+    standfirst: str = ""
+    advice: str = ""
+    figures: tuple[Figure, ...] = ()
+    hero: Markup | None = None
+    hero_caption: str = ""
+    banner: str = ""
+    lists: tuple[RowList, ...] = ()
+    as_of: str = ""
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One experiment in a list: verdict, name, sentence, strip, money at stake and days."""
+
+    badge: Badge
+    href: str
+    name: str
+    headline: str
+    advice: str
+    strip: Markup | None
+    difference: str
+    difference_range: str
+    stake: str
+    days: str
+
+
+@dataclass(frozen=True)
+class RowList:
+    """A list of experiments under one heading; `empty` stands there when it has none."""
+
+    id: str
+    heading: str
+    lead: str
+    rows: tuple[IndexRow, ...]
+    empty: str
+    axis: Markup | None = None
+    axis_title: str = ""
+    more: tuple[tuple[str, str], ...] = field(default=())
+
+
+def sections(*parts: Section | None) -> tuple[Section, ...]:
+    """Return the sections that are there."""
+    return tuple(part for part in parts if part is not None)
+
+
+def rows_of(rows: Sequence[Sequence[str]]) -> tuple[TableRow, ...]:
+    """Return table rows from plain texts, the first of each being its head."""
+    return tuple(TableRow(Cell(row[0]), tuple(Cell(text) for text in row[1:])) for row in rows)

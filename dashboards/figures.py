@@ -1,0 +1,338 @@
+"""Live Plotly figures, by pure functions from the data of `charts.py`, as plain JSON for the page.
+
+Colours are tokens (`var(--arm-b)`): `go.Figure` validates them, `app.js` puts the theme's values in their place. The
+template is empty and ticks carry their own labels, so that a figure weighs little and speaks the page's locale. Text from
+outside is escaped: Plotly reads `<b>` and `<a href>` in text. Nothing is estimated here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards import svg
+from dashboards.charts import Evidence, EvidencePanel, Steps
+from dashboards.theme import SANS, colour
+
+#: Share of full colour in a band.
+BAND = 0.16
+
+
+def evidence(chart: Evidence) -> go.Figure:
+    """Return the evidence over time: per variant a band (anytime range) and a line (estimate), panels above each other.
+
+    Traces come in threes a panel: upper edge, lower edge filled to it, line. x is the day, y the difference in the unit
+    printed; hover tells day, estimate and range.
+    """
+    figure = go.Figure(layout=_layout(svg.evidence_height(len(chart.panels), narrow=False)))
+    for index, panel in enumerate(chart.panels):
+        suffix = "" if index == 0 else str(index + 1)
+        for trace in _panel_traces(chart, panel):
+            trace.update(xaxis=f"x{suffix}", yaxis=f"y{suffix}")
+            figure.add_trace(trace)
+    figure.update_layout(_evidence_axes(chart, narrow=False))
+    return figure
+
+
+def _panel_traces(chart: Evidence, panel: EvidencePanel) -> tuple[go.Scatter, go.Scatter, go.Scatter]:
+    days = [point.day.isoformat() for point in panel.points]
+
+    def edge(side: str, open_at: float) -> list[float | None]:
+        return [
+            None if not point.range.is_known else (open_at if value is None else value)
+            for point in panel.points
+            for value in [getattr(point.range, side)]
+        ]
+
+    unseen = {
+        "mode": "lines",
+        "line": {"width": 0, "color": colour(panel.token)},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    upper = go.Scatter(x=days, y=edge("high", chart.axis.high), name="upper", **unseen)
+    lower = go.Scatter(
+        x=days,
+        y=edge("low", chart.axis.low),
+        name="lower",
+        fill="tonexty",
+        fillcolor=colour(f"{panel.token}-band"),
+        **unseen,
+    )
+    line = go.Scatter(
+        x=days,
+        y=[point.difference for point in panel.points],
+        name=escaped(panel.name),
+        mode="lines",
+        line={"width": 2.5, "color": colour(panel.token)},
+        text=[escaped(point.hover) for point in panel.points],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    return upper, lower, line
+
+
+def evidence_narrow(chart: Evidence) -> Mapping[str, Any]:
+    """Return the layout of `evidence` for a phone."""
+    layout = _layout(svg.evidence_height(len(chart.panels), narrow=True))
+    return go.Figure(layout=layout).update_layout(_evidence_axes(chart, narrow=True)).to_dict()["layout"]
+
+
+def _evidence_axes(chart: Evidence, *, narrow: bool) -> dict[str, Any]:
+    left, right, top, bottom = svg.EVIDENCE_MARGINS[narrow]
+    height = svg.evidence_height(len(chart.panels), narrow=narrow)
+    each = height / len(chart.panels)
+    inner = height - top - bottom
+    days = chart.days if not narrow else chart.days[::-1][::2][::-1]
+    layout: dict[str, Any] = {
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
+        "annotations": [],
+        "shapes": [],
+    }
+    for index, panel in enumerate(chart.panels):
+        suffix = "" if index == 0 else str(index + 1)
+        # domains count from the bottom of the inner area, in shares of it
+        high = 1 - index * each / inner
+        low = max(0.0, high - (each - top - bottom) / inner)
+        layout[f"xaxis{suffix}"] = {
+            "anchor": f"y{suffix}",
+            "domain": [0, 1],
+            "range": [chart.first.isoformat(), chart.last.isoformat()],
+            "type": "date",
+            "tickvals": [day.isoformat() for day, _ in days],
+            "ticktext": [label for _, label in days],
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+            "ticks": "",
+        }
+        layout[f"yaxis{suffix}"] = {
+            "anchor": f"x{suffix}",
+            "domain": [low, high],
+            "range": [chart.axis.low, chart.axis.high],
+            "tickvals": list(chart.axis.ticks),
+            "ticktext": list(chart.axis.labels),
+            "gridcolor": colour("grid"),
+            "gridwidth": 1,
+            "zeroline": True,
+            "zerolinecolor": colour("zero"),
+            "zerolinewidth": 1.5,
+            "fixedrange": True,
+            "ticks": "",
+            "ticklabelstandoff": 6,
+        }
+        layout["annotations"] += _panel_words(chart, panel, suffix, high, narrow=narrow)
+        if panel.mark is not None:
+            layout["shapes"].append(
+                {
+                    "type": "line",
+                    "xref": f"x{suffix}",
+                    "yref": f"y{suffix} domain",
+                    "x0": panel.mark[0].isoformat(),
+                    "x1": panel.mark[0].isoformat(),
+                    "y0": 0,
+                    "y1": 1,
+                    "line": {"color": colour("mute"), "width": 1.5, "dash": "dot"},
+                }
+            )
+    return layout
+
+
+def _panel_words(
+    chart: Evidence, panel: EvidencePanel, suffix: str, high: float, *, narrow: bool
+) -> list[dict[str, Any]]:
+    plain = {"showarrow": False, "font": {"size": 15, "color": colour("ink")}}
+    strong = {**plain, "font": {"size": 15, "color": colour(panel.token), "weight": 650}}
+    longest = 26 if narrow else 60
+    name = panel.name if len(panel.name) <= longest else f"{panel.name[: longest - 1].rstrip()}…"
+    words: list[dict[str, Any]] = [
+        {
+            **strong,
+            "text": escaped(f"{panel.letter}  {name}"),
+            "xref": "paper",
+            "yref": "paper",
+            "x": 0,
+            "y": high,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "yshift": 14,
+        },
+    ]
+    known = [point for point in panel.points if point.difference is not None]
+    if known:
+        at = max(chart.axis.low, min(chart.axis.high, known[-1].difference or 0.0))
+        words.append(
+            {
+                **strong,
+                "text": panel.end,
+                "xref": "paper",
+                "yref": "paper",
+                "x": 1,
+                "y": high,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "yshift": 14,
+            }
+            if narrow
+            else {
+                **strong,
+                "text": panel.end,
+                "xref": "paper",
+                "yref": f"y{suffix}",
+                "x": 1,
+                "y": at,
+                "xanchor": "left",
+                "xshift": 10,
+            }
+        )
+    if panel.mark is not None:
+        place = chart.place_day(panel.mark[0])
+        is_late = place > (0.35 if narrow else 0.7)
+        words.append(
+            {**plain, "font": {"size": 13, "color": colour("mute")}, "text": panel.mark[1], "xref": f"x{suffix}", "yref": f"y{suffix} domain", "x": panel.mark[0].isoformat(), "y": 1, "xanchor": "right" if is_late else "left", "yanchor": "top", "xshift": -4 if is_late else 4, "align": "left"}
+        )  # fmt: skip
+    return words
+
+
+def steps(chart: Steps) -> go.Figure:
+    """Return the change of each step's ratio against the current wording: one trace of dots a variant.
+
+    x is the change as a share of the control's ratio (0.04 = four percent more), y the step, first step on top.
+    """
+    figure = go.Figure(layout=_layout(svg.steps_height(len(chart.rows), narrow=False)))
+    names = sorted({(dot.letter, dot.token, dot.name) for row in chart.rows for dot in row.dots})
+    for letter, token, name in names:
+        found = [(index, dot, row) for index, row in enumerate(chart.rows) for dot in row.dots if dot.letter == letter]
+        spread = 0.0 if len(names) == 1 else 12.0 / svg.STEP_HEIGHT[False]
+        places = [index + (row.dots.index(dot) - (len(row.dots) - 1) / 2) * spread for index, dot, row in found]
+        figure.add_trace(
+            go.Bar(
+                x=[dot.change for _, dot, _ in found],
+                y=places,
+                orientation="h",
+                width=0.05,
+                marker={"color": colour(token), "line": {"width": 0}},
+                hoverinfo="skip",
+                showlegend=False,
+                name=f"{escaped(name)} from zero",
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=[dot.change for _, dot, _ in found],
+                y=places,
+                mode="markers",
+                name=escaped(name),
+                marker={"size": 12, "color": colour(token), "line": {"width": 1.5, "color": colour("paper")}},
+                text=[escaped(f"{row.name}, {dot.letter}: {dot.text}") for _, dot, row in found],
+                hovertemplate="%{text}<extra></extra>",
+                cliponaxis=False,
+                showlegend=False,
+            )
+        )
+    figure.update_layout(_steps_axes(chart, narrow=False))
+    return figure
+
+
+def steps_narrow(chart: Steps) -> Mapping[str, Any]:
+    """Return the layout of `steps` for a phone, where the label stands above its row."""
+    layout = _layout(svg.steps_height(len(chart.rows), narrow=True))
+    return go.Figure(layout=layout).update_layout(_steps_axes(chart, narrow=True)).to_dict()["layout"]
+
+
+def _steps_axes(chart: Steps, *, narrow: bool) -> dict[str, Any]:
+    left, right, top, bottom = svg.STEP_MARGINS[narrow]
+    height = svg.STEP_HEIGHT[narrow]
+    # on a phone the dots stand 46 px below the top of a row of 66 px, on a wide screen in its middle
+    shift = (46 - height / 2) / height if narrow else 0.0
+    annotations: list[dict[str, Any]] = []
+    plain = {"showarrow": False, "xref": "paper", "yref": "y", "align": "left"}
+    for index, row in enumerate(chart.rows):
+        name = {**plain, "text": escaped(row.name), "font": {"size": 15, "color": colour("ink"), "weight": 600}}
+        note = {**plain, "text": escaped(row.note), "font": {"size": 13, "color": colour("mute")}}
+        if narrow:
+            annotations.append({**name, "x": 0, "y": index, "xanchor": "left", "yanchor": "middle", "yshift": 31})
+            words = "  ".join(dot.text for dot in row.dots[:2])
+            annotations.append(
+                {**note, "text": escaped(words), "x": 1, "y": index, "xanchor": "right", "yshift": 31}
+                if row.dots
+                else {**note, "x": 0, "y": index, "xanchor": "left", "yshift": 10}
+            )
+            continue
+        annotations.append({**name, "x": 0, "y": index, "xanchor": "left", "xshift": 10 - left, "yshift": 7})
+        annotations.append({**note, "x": 0, "y": index, "xanchor": "left", "xshift": 10 - left, "yshift": -10})
+        if len(row.dots) <= 3:
+            for position, dot in enumerate(row.dots):
+                offset = (position - (len(row.dots) - 1) / 2) * 15
+                annotations.append(
+                    {**plain, "text": escaped(f"{dot.letter}  {dot.text}"), "font": {"size": 13.5, "color": colour(dot.token), "weight": 600}, "x": 1, "y": index, "xanchor": "left", "xshift": 14, "yshift": -offset}
+                )  # fmt: skip
+    return {
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
+        "annotations": annotations,
+        "bargap": 0,
+        "barmode": "overlay",
+        "xaxis": {
+            "range": [chart.axis.low, chart.axis.high],
+            "tickvals": list(chart.axis.ticks),
+            "ticktext": list(chart.axis.labels),
+            "gridcolor": colour("grid"),
+            "zeroline": True,
+            "zerolinecolor": colour("zero"),
+            "zerolinewidth": 1.5,
+            "fixedrange": True,
+            "ticks": "",
+        },
+        "yaxis": {
+            "range": [len(chart.rows) - 0.5 - shift, -0.5 - shift],
+            "visible": False,
+            "fixedrange": True,
+        },
+    }
+
+
+def _layout(height: float) -> dict[str, Any]:
+    return {
+        "template": None,
+        "height": height,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": SANS, "size": 13, "color": colour("mute")},
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": colour("card"), "bordercolor": colour("rule"), "font": {"family": SANS, "size": 14, "color": colour("ink")}, "align": "left"},
+        "dragmode": False,
+        "showlegend": False,
+    }  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Return outside text so that Plotly shows it as it is: its labels read a little HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def figure_json(figure: go.Figure, narrow: Mapping[str, Any]) -> str:
+    """Return data, layout and the narrow layout as JSON that is safe inside `<script type="application/json">`."""
+    content = {**figure.to_dict(), "narrow": dict(narrow)}
+    content["layout"] = {key: value for key, value in content["layout"].items() if value is not None}
+    text = json.dumps(_rounded(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
+
+
+def _rounded(value: Any) -> Any:
+    """Return the same with numbers in six significant digits: a third of the weight, nothing to see."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value

@@ -1,0 +1,144 @@
+"""Pages as HTML: Jinja2 with autoescape and strict names, and the content policy each page carries.
+
+Text from outside is escaped by the templates. Markup comes only from `svg.py` and `figures.py`, which escape for
+themselves. There is no inline script, no inline style and no `style=` on any page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.experiment_result import ExperimentResult
+from dashboards import svg
+from dashboards.blocks import Page, Picture, Stamp
+from dashboards.phrasing import voice
+from dashboards.report import experiment_report
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+
+#: The empty style element that Plotly adds is allowed by the hash of nothing.
+_EMPTY = base64.b64encode(hashlib.sha256(b"").digest()).decode()
+_REST = "font-src data:; img-src {images}; base-uri 'none'; form-action 'none'"
+SITE_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'sha256-{_EMPTY}'; " + _REST.format(
+    images="'self' data:"
+)
+
+NAVIGATION = (("All tests", "index.html"), ("Data health", "health.html"), ("How we count", "about.html"))
+
+_FAVICON = base64.b64encode(
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#0072b2" d="M1 2h14v9H8l-4 4v-4H1z"/></svg>'
+).decode()
+
+
+@dataclass(frozen=True)
+class StaticFiles:
+    """Paths of the shared files below the site's root, named by content."""
+
+    fonts: str
+    site: str
+    app: str
+    plotly: str
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    environment.globals.update(icon=svg.icon, navigation=NAVIGATION, favicon=_FAVICON)
+    return environment
+
+
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, *range(55296, 57344)))
+
+
+def _printable(value: object) -> object:
+    """Return the value without characters that HTML forbids; markup is our own and stays."""
+    return value.translate(_CONTROLS) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def render(
+    page: Page, files: StaticFiles, *, stamp: Stamp | None, notices: tuple[str, ...] = (), root: str | None = None
+) -> str:
+    """Return a page of the site as HTML.
+
+    Args:
+        page: What it says.
+        files: The site's shared files.
+        stamp: Which publish it is from; None leaves it out, which is how a page is compared with an older one.
+        notices: Banners that stand on every page.
+        root: Way from the page to the site's root, such as `../`; from its path where None. An archived page has its
+            own, and is static: without script.
+    """
+    is_archived = root is not None
+    way = "../" * page.path.count("/") if root is None else root
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            files=files,
+            stamp=stamp,
+            banners=(*notices, *([page.banner] if page.banner else [])),
+            root=way,
+            policy=SITE_POLICY,
+            style=None,
+            is_site=True,
+            live=not is_archived,
+            has_script=not is_archived and _has_live_figure(page),
+        )
+    )
+
+
+def _has_live_figure(page: Page) -> bool:
+    return any(
+        isinstance(block, Picture) and block.figure is not None for section in page.sections for block in section.blocks
+    )
+
+
+def render_experiment_file(result: ExperimentResult) -> str:
+    """Return the page of one experiment as a single file that needs nothing beside it: no script, styles inside.
+
+    The one style element is allowed by its hash; fonts are data inside it.
+    """
+    page = experiment_report(result)
+    style = _styles()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    spoken = voice(result.audience, result.experiment.surface)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=page,
+            files=None,
+            stamp=Stamp(0, spoken.moment(result.edition.published_at.astimezone(result.audience.zone))),
+            banners=(page.banner,) if page.banner else (),
+            root="",
+            policy=f"default-src 'none'; style-src 'sha256-{digest}'; {_REST.format(images='data:')}",
+            style=Markup(style),  # noqa: S704 - our own style sheets
+            is_site=False,
+            live=False,
+            has_script=False,
+        )
+    )
+
+
+@cache
+def _styles() -> str:
+    text = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("fonts.css", "site.css"))
+    if "</" in text:
+        raise ValueError("a style sheet must not close its element")
+    return f"\n{text.strip()}\n"

@@ -1,0 +1,267 @@
+"""Today's numbers of one experiment, looked up by metric and variant.
+
+No arithmetic beyond unit and traffic: what is estimated stands in the result tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from analysis.experiment_result import ExperimentResult
+from analysis.metrics import METRICS
+from dashboards.theme import Arm, arms
+
+Row = Mapping[str, Any]
+
+#: Days of a month: what "a month at present traffic" means.
+DAYS_PER_MONTH = 365.25 / 12
+
+#: e-value from which a difference is proven at 5 % however often one looks (Ville 1939).
+PROVEN = 20.0
+
+#: Half-width of a central 95 % range of a normal posterior, in standard deviations.
+NORMAL_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Range:
+    """A range with at most one open side; `low` and `high` in the unit of what it is a range of."""
+
+    low: float | None
+    high: float | None
+
+    @property
+    def is_known(self) -> bool:
+        """False where neither side is known."""
+        return self.low is not None or self.high is not None
+
+    @property
+    def clears_zero(self) -> bool:
+        """True where the whole range lies on one side of zero."""
+        return (self.low is not None and self.low > 0) or (self.high is not None and self.high < 0)
+
+    def shifted(self, by: float) -> Range:
+        """Return the range moved by `by`."""
+        return Range(None if self.low is None else self.low + by, None if self.high is None else self.high + by)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a wording for everyone, instead of the control, is expected to mean in a month, in minor units."""
+
+    expected: float
+    range: Range
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One variant against the control in one metric, today, counted from the registered exposure."""
+
+    arm: Arm
+    metric: str
+    row: Row
+
+    def number(self, column: str) -> float | None:
+        """Return a numeric column of `estimates`; None where it is absent."""
+        value = self.row.get(column)
+        return None if value is None else float(value)
+
+    @property
+    def difference(self) -> float | None:
+        """Difference per 1,000 readers, in the metric's unit."""
+        return self.number("difference_per_1000")
+
+    @property
+    def difference_range(self) -> Range:
+        """Anytime-valid range of the difference per 1,000 readers."""
+        return Range(self.number("difference_low"), self.number("difference_high"))
+
+    @property
+    def lift_range(self) -> Range:
+        """Anytime-valid range of the lift."""
+        return Range(self.number("anytime_low"), self.number("anytime_high"))
+
+    @property
+    def e_value(self) -> float | None:
+        """e-value against no difference, infinite where it would overflow; None where it is absent."""
+        value, log_e = self.number("e_value"), self.number("log_e")
+        if value is None and log_e is not None:
+            return math.exp(log_e) if log_e < 700 else math.inf
+        return value
+
+    @property
+    def is_proven(self) -> bool:
+        """True where the e-value has reached 20."""
+        e_value = self.e_value
+        return e_value is not None and e_value >= PROVEN
+
+    @property
+    def reason(self) -> str | None:
+        """Why a number of this comparison is absent."""
+        reason = self.row.get("reason")
+        return None if reason is None else str(reason)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The rows of the last as_of day, basis `exposed`, segment `all`, by metric and variant."""
+
+    result: ExperimentResult
+
+    @cached_property
+    def arms(self) -> tuple[Arm, ...]:
+        """The variants with letters and colours, the control first."""
+        return arms(self.result.experiment)
+
+    @property
+    def control(self) -> Arm:
+        """The control."""
+        return self.arms[0]
+
+    @property
+    def others(self) -> tuple[Arm, ...]:
+        """Every variant but the control."""
+        return self.arms[1:]
+
+    @property
+    def primary(self) -> str:
+        """The metric that decides."""
+        return self.result.experiment.primary_metric
+
+    @cached_property
+    def arm_by_id(self) -> Mapping[str, Arm]:
+        """The variants by id."""
+        return {arm.id: arm for arm in self.arms}
+
+    @cached_property
+    def comparisons(self) -> Mapping[tuple[str, str], Comparison]:
+        """Today's comparisons by (metric, variant id)."""
+        rows = _today(self.result.estimates, self.result.edition.as_of)
+        return {
+            (row["metric"], row["variant_id"]): Comparison(self.arm_by_id[row["variant_id"]], row["metric"], row)
+            for row in rows
+            if row["variant_id"] in self.arm_by_id
+        }
+
+    @cached_property
+    def variant_rows(self) -> Mapping[tuple[str, str], Row]:
+        """Today's rows of `variant_results` by (metric, variant id)."""
+        rows = _today(self.result.variant_results, self.result.edition.as_of)
+        return {(row["metric"], row["variant_id"]): row for row in rows}
+
+    def comparison(self, variant_id: str | None, metric: str | None = None) -> Comparison | None:
+        """Return today's comparison in `metric` (the primary one by default); None where there is none."""
+        return None if variant_id is None else self.comparisons.get((metric or self.primary, variant_id))
+
+    def readers(self, variant_id: str) -> int | None:
+        """Readers asked in a variant; None where no metric has a row for it."""
+        for metric in (self.primary, "conversion", "value"):
+            row = self.variant_rows.get((metric, variant_id))
+            if row is not None:
+                return row["n"]
+        return None
+
+    @property
+    def all_readers(self) -> int:
+        """Readers asked over all variants."""
+        return sum(self.readers(arm.id) or 0 for arm in self.arms)
+
+    def contributors(self, variant_id: str) -> int | None:
+        """Readers of a variant with a settled contribution; None where that is not known."""
+        row = self.variant_rows.get(("conversion", variant_id))
+        return None if row is None else row["x"]
+
+    def mean(self, metric: str, variant_id: str) -> float | None:
+        """Mean of a metric per reader; None where it is absent."""
+        row = self.variant_rows.get((metric, variant_id))
+        return None if row is None else row["mean"]
+
+    def average_gift(self, variant_id: str) -> float | None:
+        """Settled value per contributor in minor units (a description, never compared); None without contributors."""
+        value, contributors = self.variant_rows.get(("value", variant_id)), self.contributors(variant_id)
+        if value is None or value["mean"] is None or not contributors:
+            return None
+        return value["mean"] * value["n"] / contributors
+
+    @property
+    def has_money(self) -> bool:
+        """True where settled value is known at all."""
+        return any(metric == "value" and row["mean"] is not None for (metric, _), row in self.variant_rows.items())
+
+    @cached_property
+    def challenger(self) -> Arm | None:
+        """The variant that the page compares with the control: the verdict's, else the best, else the one ahead."""
+        decision = self.result.decision
+        for key in ("variant_id", "best_variant_id"):
+            named = self.arm_by_id.get(str(decision.get(key)))
+            if named is not None and not named.is_control:
+                return named
+        ranked = [arm for arm in self.others if self.mean(self.primary, arm.id) is not None]
+        return max(ranked, key=lambda arm: self.mean(self.primary, arm.id) or 0.0, default=None) or (
+            self.others[0] if self.others else None
+        )
+
+    def worth(self, variant_id: str | None) -> Worth | None:
+        """Return what a variant is expected to mean in a month at present traffic; None where that is not known.
+
+        expected = control's mean x (exp(m + v/2) - 1) x readers a month, m and v the posterior mean and variance of
+        the log ratio: the mean of a lognormal, so that it equals the loss of keeping the control less the loss of
+        showing the variant. The range is that of the posterior, for the months ahead, and is never proof.
+        """
+        comparison, daily = self.comparison(variant_id, "value"), self.result.daily_readers
+        if comparison is None or daily is None:
+            return None
+        base, centre, sd = (comparison.number(key) for key in ("mean_control", "shrunk_log_ratio", "shrunk_sd"))
+        if base is None or centre is None or sd is None:
+            return None
+        monthly = base * daily * DAYS_PER_MONTH
+        low, high = (math.expm1(centre + side * NORMAL_95 * sd) * monthly for side in (-1, 1))
+        return Worth(math.expm1(centre + sd * sd / 2) * monthly, Range(low, high))
+
+    def history(self, metric: str, variant_id: str) -> Sequence[Row]:
+        """Return the rows of a comparison on every as_of day so far, earliest first; empty for a table without dates."""
+        frame = self.result.estimates
+        if self.result.edition.as_of is None or frame.is_empty():
+            return ()
+        return (
+            _whole(frame)
+            .filter(
+                (pl.col("metric") == metric) & (pl.col("variant_id") == variant_id) & pl.col("as_of").is_not_null(),
+            )
+            .sort("as_of")
+            .to_dicts()
+        )
+
+
+def money_at_stake(result: ExperimentResult) -> float | None:
+    """Return what the choice of wording is expected to mean in a month, in minor units, at least 0.
+
+    The largest expected difference, either way, between showing a wording to everyone and keeping the control. None
+    where money or traffic is not known.
+    """
+    reading = Reading(result)
+    worths = [worth for arm in reading.others if (worth := reading.worth(arm.id)) is not None]
+    return max((abs(worth.expected) for worth in worths), default=None)
+
+
+def _whole(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter((pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all"))
+
+
+def _today(frame: pl.DataFrame, as_of: object) -> list[dict[str, Any]]:
+    whole = _whole(frame)
+    if as_of is not None:
+        whole = whole.filter(pl.col("as_of") == pl.col("as_of").max())
+    return whole.to_dicts()
+
+
+def metric_kind(metric: str) -> str:
+    """Return `money`, `binary` or `count`; `count` for a metric a team added that this version does not know."""
+    known = METRICS.get(metric)
+    return "count" if known is None else known.kind

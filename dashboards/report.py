@@ -1,0 +1,1008 @@
+"""The page of one experiment as frozen data: from an `ExperimentResult` to a `Page`, in the order a person reads.
+
+The answer first, then money, then the words readers saw, then reasons to trust or doubt, then detail. Which sentence
+stands where is decided here; how a number is said, in `phrasing.py`; how it looks, in `html.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+
+import polars as pl
+from markupsafe import Markup
+
+from analysis.experiment_result import ExperimentResult
+from analysis.metrics import METRICS
+from analysis.wording.differences import appeal_differences
+from dashboards import figures, svg
+from dashboards.blocks import (
+    Block,
+    Card,
+    Cards,
+    Cell,
+    Column,
+    Definitions,
+    Figure,
+    Line,
+    Lines,
+    Page,
+    Picture,
+    Query,
+    Section,
+    Sentences,
+    Table,
+    TableRow,
+    sections,
+)
+from dashboards.charts import (
+    Axis,
+    Evidence,
+    EvidencePanel,
+    EvidencePoint,
+    Hero,
+    HeroRow,
+    StepDot,
+    StepRow,
+    Steps,
+    axis_of,
+    clear_of_zero,
+    day_ticks,
+)
+from dashboards.phrasing import (
+    CURRENT,
+    Voice,
+    check_words,
+    evidence_words,
+    guardrail_state,
+    guardrail_words,
+    listed,
+    lower_first,
+    metric_name,
+    plain,
+    reason_words,
+    run_words,
+    sentence,
+    step_name,
+    verdict_words,
+    voice,
+    window_words,
+    wording,
+)
+from dashboards.reading import Comparison, Range, Reading, Row, metric_kind
+from dashboards.theme import Arm
+
+#: Below this many contributors in either wording a group or a step is listed, not drawn.
+FEWEST_DRAWN = 100
+
+#: Steps of which each is a share of the one before; the others are a share of the nearest of these before them.
+_CHAIN = ("eligible", "inserted", "viewed", "clicked", "checkout_started", "contributed")
+_PAYWALL_CHAIN = ("eligible", "inserted", "viewed", "blocked", "clicked", "checkout_started", "contributed")
+_ORDER = (
+    "eligible",
+    "inserted",
+    "viewed",
+    "blocked",
+    "expanded",
+    "dismissed",
+    "clicked",
+    "registered",
+    "checkout_started",
+    "contributed",
+)
+
+RANGE_WORDS = "The dot is our best estimate, the bar is the range we are 95% sure of, however often you look."
+
+
+def experiment_report(result: ExperimentResult) -> Page:
+    """Return the page of one experiment.
+
+    A section that has no data says why in its place; sections that later data fill are left out until it is there.
+    """
+    reading = Reading(result)
+    spoken = voice(result.audience, result.experiment.surface)
+    words = verdict_words(result)
+    experiment, as_of = result.experiment, result.edition.as_of
+    kicker = [plain(experiment.placement, 60), run_words(experiment, as_of, spoken)]
+    is_blocked = result.decision.get("verdict") == "fix_first"
+    return Page(
+        path=f"experiments/{experiment.id}.html",
+        title=plain(experiment.name, 90),
+        publisher=plain(result.audience.publisher),
+        language=spoken.language_tag,
+        badge=words.badge,
+        kicker=tuple(text for text in (plain(experiment.name, 90), *kicker) if text),
+        headline=words.headline,
+        standfirst=words.standfirst,
+        advice=words.advice,
+        figures=_key_figures(reading, spoken),
+        hero=_hero(reading, spoken),
+        hero_caption=_hero_caption(reading, spoken),
+        banner="A trust check failed: the figures on this page are shown, and they are not to be used."
+        if is_blocked
+        else "",
+        as_of="" if as_of is None else spoken.day(as_of),
+        sections=sections(
+            _money(reading, spoken),
+            _wordings(reading, spoken),
+            _trust(reading, spoken),
+            _evidence(reading, spoken),
+            _funnel(reading, spoken),
+            _segments(reading, spoken),
+            _guardrails(reading, spoken),
+            _unknown(reading, spoken),
+            _plan(reading, spoken),
+        ),
+    )
+
+
+# -- the top of the page ---------------------------------------------------------------------------------------------
+
+
+def _shown_metric(reading: Reading) -> str:
+    """The metric that money figures are shown in: settled value where it is known, else the primary one."""
+    return "value" if reading.has_money else reading.primary
+
+
+def _key_figures(reading: Reading, spoken: Voice) -> tuple[Figure, ...]:
+    return (
+        _difference_figure(reading, spoken),
+        _worth_figure(reading, spoken),
+        _readers_figure(reading, spoken),
+        _checks_figure(reading, spoken),
+    )
+
+
+def _difference_figure(reading: Reading, spoken: Voice) -> Figure:
+    metric, arm = _shown_metric(reading), reading.challenger
+    label = f"Difference in {'money' if metric == 'value' else spoken.words.outcomes}"
+    comparison = None if arm is None else reading.comparison(arm.id, metric)
+    if arm is None or comparison is None or comparison.difference is None:
+        return Figure(label, "Not known", reason_words(None if comparison is None else comparison.reason, spoken))
+    below = f"{spoken.unit_of(metric)}, {wording(arm, 28)} against {CURRENT}. "
+    within = comparison.difference_range
+    if within.is_known:
+        below += f"Range {spoken.difference_range(metric, within)}"
+    else:
+        below += reason_words(comparison.reason, spoken)
+    return Figure(label, spoken.difference(metric, comparison.difference), below)
+
+
+def _worth_figure(reading: Reading, spoken: Voice) -> Figure:
+    label, arm = "Worth a month", reading.challenger
+    worth = None if arm is None else reading.worth(arm.id)
+    if reading.result.edition.as_of is None:
+        return Figure(label, "Not known", "The table has no dates, so traffic a month is not known.")
+    if worth is None or arm is None:
+        return Figure(label, "Not known", "There is not enough to project from yet.")
+    if reading.result.decision.get("verdict") == "too_early":
+        return Figure(label, "Too early", "A projection from so little would mislead.")
+    if reading.result.decision.get("verdict") == "fix_first":
+        return Figure(label, "Withheld", "Until the trust check passes.")
+    return Figure(
+        label,
+        f"≈ {spoken.sum_of_money(worth.expected, worth.range, plus=True)}",
+        f"if everyone saw {wording(arm, 28)}, at present traffic. Likely {spoken.range_of_sums(worth.range)}",
+    )
+
+
+def _readers_figure(reading: Reading, spoken: Voice) -> Figure:
+    days = reading.result.decision.get("n_days")
+    counts = [reading.contributors(arm.id) for arm in reading.arms]
+    givers = sum(count for count in counts if count is not None)
+    length = f" in {days} full {'day' if days == 1 else 'days'}" if isinstance(days, int) else ""
+    return Figure(
+        spoken.words.asked.capitalize(),
+        spoken.prose_count(reading.all_readers),
+        f"{spoken.words.asked}{length}; {spoken.count(givers)} {spoken.words.givers}",
+    )
+
+
+def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
+    statuses = reading.result.checks["status"].to_list()
+    asked = [status for status in statuses if status != "not_applicable"]
+    passed = sum(status == "pass" for status in asked)
+    below = [
+        f"{count} {words}"
+        for count, words in (
+            (asked.count("block"), "failed"),
+            (asked.count("warn"), "worth a look"),
+            (len(statuses) - len(asked), "could not be asked"),
+        )
+        if count
+    ]
+    return Figure(
+        "Trust checks",
+        f"{passed} of {len(asked)} passed" if asked else "None asked",
+        "; ".join(below) or "None failed, none to watch",
+    )
+
+
+def _hero(reading: Reading, spoken: Voice) -> Markup | None:
+    metric = _shown_metric(reading)
+    base = reading.mean(metric, reading.control.id)
+    if base is None:
+        return None
+    rows, label = [], []
+    for arm in reading.arms:
+        mean = reading.mean(metric, arm.id)
+        comparison = reading.comparison(arm.id, metric)
+        within = Range(None, None) if comparison is None else comparison.difference_range.shifted(base * 1_000)
+        text = "not known" if mean is None else spoken.level(metric, mean)
+        name = "Current wording" if arm.is_control and not arm.variant.name else plain(arm.variant.label, 40)
+        rows.append(HeroRow(arm.letter, arm.token, name, None if mean is None else mean * 1_000, text, within))
+        label.append(f"{name} {text}" + (f", range {_said_range(spoken, metric, within)}" if within.is_known else ""))
+    axis = axis_of(
+        [base * 1_000, *(row.value for row in rows), *_clipped([row.range for row in rows], base * 1_000)],
+        lambda tick: (
+            spoken.level(metric, tick / 1_000) if metric_kind(metric) != "money" else _tick_money(spoken, tick)
+        ),
+        most=4,
+        zero=False,
+    )
+    unit = spoken.unit_of(metric)
+    return svg.hero(Hero(tuple(rows), axis, base * 1_000, f"{metric_name(metric, spoken)} {unit}: {'; '.join(label)}."))
+
+
+def _said_range(spoken: Voice, metric: str, within: Range) -> str:
+    low = "open" if within.low is None else spoken.level(metric, within.low / 1_000)
+    high = "open" if within.high is None else spoken.level(metric, within.high / 1_000)
+    return f"{low} to {high}"
+
+
+def _tick_money(spoken: Voice, minor: float, *, plus: bool = False) -> str:
+    is_whole = abs(minor / 10**spoken.exponent - round(minor / 10**spoken.exponent)) < 1e-6
+    return spoken.money(minor, digits=0 if is_whole else spoken.exponent, plus=plus)
+
+
+def _clipped(ranges: Sequence[Range], centre: float = 0.0) -> list[float]:
+    """Limits of the ranges, cut so that the widest does not flatten all others: at four times the narrowest."""
+    sizes = [
+        max(abs((side or 0.0) - centre) for side in (found.low, found.high) if side is not None)
+        for found in ranges
+        if found.is_known
+    ]
+    bound = 4 * min(sizes, default=0.0)
+    return [
+        max(centre - bound, min(centre + bound, side))
+        for found in ranges
+        for side in (found.low, found.high)
+        if side is not None
+    ]
+
+
+def _hero_caption(reading: Reading, spoken: Voice) -> str:
+    metric = _shown_metric(reading)
+    return (
+        f"{metric_name(metric, spoken)} {spoken.unit_of(metric)}. {RANGE_WORDS} The bar is the range of the difference from "
+        f"{CURRENT}, whose own value is the dashed line."
+    )
+
+
+# -- money -----------------------------------------------------------------------------------------------------------
+
+
+def _difference_axis(reading: Reading, spoken: Voice, metric: str) -> Axis:
+    found = [comparison for arm in reading.others if (comparison := reading.comparison(arm.id, metric)) is not None]
+    return axis_of(
+        [
+            *(comparison.difference for comparison in found),
+            *_clipped([comparison.difference_range for comparison in found]),
+        ],
+        _difference_ticks(spoken, metric),
+        most=4,
+    )
+
+
+def _difference_ticks(spoken: Voice, metric: str) -> Callable[[float], str]:
+    if metric_kind(metric) == "money":
+        return lambda tick: _tick_money(spoken, tick, plus=True)
+    return lambda tick: spoken.difference(metric, tick)
+
+
+def _money(reading: Reading, spoken: Voice) -> Section:
+    metric = _shown_metric(reading)
+    axis = _difference_axis(reading, spoken, metric)
+    words = spoken.words
+    has_money = metric == "value"
+    columns = [
+        Column("Wording"),
+        *([Column("Settled value", spoken.unit_of("value"), "number")] if has_money else []),
+        Column(words.outcomes.capitalize(), f"per {spoken.count(100_000)}", "number"),
+        *([Column(words.amount, "", "number")] if has_money else []),
+        Column(words.asked.capitalize(), "", "number"),
+        Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis)),
+    ]
+    rows = tuple(_money_row(reading, spoken, arm, metric, axis) for arm in reading.arms)
+    notes = [
+        text for text in (_value_rule(reading, spoken) if has_money else "", _other_rules(reading, spoken)) if text
+    ]
+    return Section(
+        id="money",
+        heading=f"Money {'raised' if spoken.surface == 'donation' else 'brought in'} by each wording"
+        if has_money
+        else f"{words.outcomes.capitalize()} under each wording",
+        lead=RANGE_WORDS,
+        blocks=(
+            Table(f"{metric_name(metric, spoken)} and {words.outcomes} under each wording", tuple(columns), rows),
+            Sentences(tuple(notes)),
+        ),
+        queries=_queries(
+            reading,
+            (
+                "Value and contributions of each wording",
+                "variant_results",
+                "basis = 'exposed' AND segment_kind = 'all'",
+            ),
+            (
+                "Differences and their ranges",
+                "estimates",
+                f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'",
+            ),
+        ),
+    )
+
+
+def _money_row(reading: Reading, spoken: Voice, arm: Arm, metric: str, axis: Axis) -> TableRow:
+    value, rate = reading.mean("value", arm.id), reading.mean("conversion", arm.id)
+    givers, readers, gift = reading.contributors(arm.id), reading.readers(arm.id), reading.average_gift(arm.id)
+    cells = []
+    if metric == "value":
+        cells.append(Cell("not known" if value is None else spoken.level("value", value)))
+    cells.append(
+        Cell(
+            "not known" if rate is None else spoken.level("conversion", rate),
+            "" if givers is None else f"{spoken.count(givers)} {words_for(givers, spoken)}",
+        )
+    )
+    if metric == "value":
+        cells.append(Cell("none yet" if gift is None else spoken.money(gift), weak=True))
+    cells.append(Cell("nobody yet" if not readers else spoken.count(readers)))
+    cells.append(
+        Cell("—", "what the others are compared with")
+        if arm.is_control
+        else _difference_cell(reading.comparison(arm.id, metric), spoken, arm, axis)
+    )
+    return TableRow(
+        Cell(plain(arm.variant.label, 60), "current wording" if arm.is_control else ""),
+        tuple(cells),
+        arm.letter,
+        arm.token,
+    )
+
+
+def words_for(number: int, spoken: Voice) -> str:
+    """Return contributor or contributors, in the words of the surface."""
+    return spoken.words.giver if number == 1 else spoken.words.givers
+
+
+def _difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis: Axis) -> Cell:
+    if comparison is None or comparison.difference is None:
+        return Cell("Not known", reason_words(None if comparison is None else comparison.reason, spoken))
+    within, text = comparison.difference_range, spoken.difference(comparison.metric, comparison.difference)
+    if not within.is_known:
+        return Cell(text, reason_words(comparison.reason, spoken))
+    said = spoken.difference_range(comparison.metric, within)
+    drawn = svg.strip(
+        axis, arm.token, comparison.difference, within, f"{plain(arm.variant.label)}: {text}, range {said}"
+    )
+    return Cell(text, said, strip=drawn, axis=svg.strip_axis(axis))
+
+
+def _value_rule(reading: Reading, spoken: Voice) -> str:
+    result = reading.result
+    window = (
+        "in the table"
+        if result.window_hours is None
+        else f"in the {window_words(result.window_hours)} from a reader's first {spoken.words.appeal}"
+    )
+    cap = (
+        ""
+        if result.cap_minor is None
+        else f", at most {spoken.money(result.cap_minor, digits=0)} counted for one reader"
+    )
+    refunds = "" if result.window_hours is None else ", less refunds"
+    gift = spoken.words.amount
+    return f"Settled value counts {spoken.words.gifts} {window}{refunds}{cap}. {gift} is a description: it is not compared, since the wording chooses who gives."
+
+
+def _other_rules(reading: Reading, spoken: Voice) -> str:
+    arm = reading.challenger
+    main = None if arm is None else reading.comparison(arm.id, "value")
+    if arm is None or main is None or main.difference is None:
+        return ""
+    rules = {"value_uncapped": "without the cap", "value_annualised": "with monthly payments counted for a year"}
+    said, turned = [], []
+    for metric, name in rules.items():
+        other = reading.comparison(arm.id, metric)
+        if other is None or other.difference is None:
+            continue
+        said.append(f"{name} {spoken.difference(metric, other.difference)}")
+        if other.difference * main.difference < 0:
+            turned.append(name)
+    if not said:
+        return ""
+    verdict = f"The sign turns {listed(turned)}: look before you decide." if turned else "The sign stays the same."
+    return f"Under other rules the difference of {wording(arm)} is {listed(said)}. {verdict}"
+
+
+# -- what readers saw ------------------------------------------------------------------------------------------------
+
+
+def _wordings(reading: Reading, spoken: Voice) -> Section:
+    control, language = reading.control.variant.appeal, reading.result.experiment.language
+    metric = _shown_metric(reading)
+    cards = []
+    for arm in reading.arms:
+        appeal = arm.variant.appeal
+        parts = appeal_differences(control, appeal)
+        changed = [part.part for part in parts if part.is_changed]
+        changed += ["amounts"] if appeal.amounts != control.amounts else []
+        changed += ["image"] if appeal.image != control.image else []
+        mean = reading.mean(metric, arm.id)
+        cards.append(
+            Card(
+                letter=arm.letter,
+                token=arm.token,
+                name=plain(arm.variant.label, 60),
+                value="" if mean is None else f"{spoken.level(metric, mean)} {spoken.unit_of(metric)}",
+                summary=_card_summary(arm, changed, [part.part for part in parts if part.is_rewritten]),
+                parts=parts,
+                amounts=tuple(
+                    spoken.money(
+                        float(amount) * 10**spoken.exponent, digits=0 if amount == amount.to_integral_value() else None
+                    )
+                    for amount in appeal.amounts
+                ),
+                image=plain(appeal.image, 120),
+                language=language,
+                is_changed=bool(changed),
+            )
+        )
+    has_replaced = any(piece.kind == "replaced" for card in cards for part in card.parts for piece in part.pieces)
+    return Section(
+        id="wordings",
+        heading="What readers saw",
+        lead=f"Words that {CURRENT} does not have are marked." if len(cards) > 1 else "",
+        blocks=(Cards(tuple(cards), has_replaced),),
+    )
+
+
+def _card_summary(arm: Arm, changed: Sequence[str], rewritten: Sequence[str]) -> str:
+    if arm.is_control:
+        return "The current wording"
+    if not changed:
+        return "The same words as the current wording"
+    text = f"Changes {listed(changed)}"
+    if rewritten:
+        text += (
+            f"; {listed(rewritten)} {'is' if len(rewritten) == 1 else 'are'} rewritten, so no words are marked there"
+        )
+    return text
+
+
+# -- trust -------------------------------------------------------------------------------------------------------------
+
+_STATUS_LOOK = {
+    "block": ("exclamation", "down"),
+    "warn": ("exclamation", "note"),
+    "pass": ("tick", "up"),
+    "not_applicable": ("dash", "mute"),
+}
+_STATUS_ORDER = tuple(_STATUS_LOOK)
+
+
+def _trust(reading: Reading, spoken: Voice) -> Section:
+    found = [check_words(row, reading, spoken) for row in reading.result.checks.to_dicts()]
+    found.sort(key=lambda words: _STATUS_ORDER.index(words.status) if words.status in _STATUS_ORDER else 0)
+    lines = tuple(
+        Line(words.name, words.sentence, *_STATUS_LOOK.get(words.status, ("question", "mute")), words.status)
+        for words in found
+    )
+    blocks: tuple[Block, ...] = (
+        (Lines(lines),) if lines else (Sentences(("No trust check has run for this test yet.",)),)
+    )
+    return Section(
+        "trust", "Can we trust it?", blocks, queries=_queries(reading, ("All checks with their limits", "checks", ""))
+    )
+
+
+# -- evidence over time ----------------------------------------------------------------------------------------------
+
+
+def _evidence(reading: Reading, spoken: Voice) -> Section | None:
+    metric = reading.primary
+    scale = _display_scale(spoken, metric)
+    histories = {arm.id: reading.history(metric, arm.id) for arm in reading.others}
+    days = sorted({row["as_of"] for rows in histories.values() for row in rows})
+    if reading.result.edition.as_of is None:
+        return None
+    if len(days) < 2:
+        return Section(
+            "evidence", "How the evidence grew", (Sentences(("There is only one day so far; a line needs two.",)),)
+        )
+    panels = []
+    for arm in reading.others:
+        points = tuple(_point(row, metric, scale, spoken) for row in histories[arm.id])
+        known = [point for point in points if point.difference is not None]
+        end = "" if not known else spoken.difference(metric, float(known[-1].difference or 0.0) / scale)
+        panels.append(
+            EvidencePanel(arm.letter, arm.token, plain(arm.variant.label, 60), points, end, _mark(points, spoken))
+        )
+    limits = _evidence_limits(panels)
+    axis = axis_of(limits, lambda tick: _difference_ticks(spoken, metric)(tick / scale), pad=0.02)
+    unit = spoken.unit_of(metric)
+    first, last = days[0], days[-1]
+    chart = Evidence(
+        panels=tuple(panels),
+        axis=axis,
+        days=day_ticks(first, last, spoken.short_day),
+        first=first,
+        last=last,
+        label=f"Difference from {CURRENT}, {unit}, day by day: "
+        + "; ".join(f"{panel.name} {panel.points[-1].hover}" for panel in panels if panel.points),
+    )
+    picture = Picture(
+        id="evidence-chart",
+        wide=svg.evidence(chart, narrow=False),
+        narrow=svg.evidence(chart, narrow=True),
+        figure=Markup(figures.figure_json(figures.evidence(chart), figures.evidence_narrow(chart))),  # noqa: S704 - JSON with <, >, & escaped
+        caption=f"Difference from {CURRENT}, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, however often you look.",
+    )
+    return Section(
+        id="evidence",
+        heading=_evidence_heading(reading, panels, spoken),
+        lead=_evidence_lead(reading, spoken),
+        blocks=(picture, _evidence_table(reading, histories, metric, spoken)),
+        queries=_queries(
+            reading,
+            (
+                "The comparison on every day so far",
+                "estimates",
+                f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'",
+            ),
+            every_day=True,
+        ),
+    )
+
+
+def _display_scale(spoken: Voice, metric: str) -> float:
+    match metric_kind(metric):
+        case "money":
+            return 1 / 10**spoken.exponent
+        case "binary":
+            return 100.0
+        case _:
+            return 1 / 1_000
+
+
+def _point(row: Row, metric: str, scale: float, spoken: Voice) -> EvidencePoint:
+    difference, low, high = (row["difference_per_1000"], row["difference_low"], row["difference_high"])
+    within = Range(low, high)
+    hover = f"{spoken.day(row['as_of'])}: "
+    hover += "not known" if difference is None else spoken.difference(metric, difference)
+    if within.is_known:
+        hover += f" ({spoken.difference_range(metric, within)})"
+    hover += f", {spoken.prose_count(row['n'] + row['n_control'])} {spoken.words.readers}"
+    return EvidencePoint(
+        row["as_of"],
+        None if difference is None else difference * scale,
+        Range(None if low is None else low * scale, None if high is None else high * scale),
+        hover,
+    )
+
+
+def _evidence_limits(panels: Sequence[EvidencePanel]) -> list[float]:
+    """Limits of the y axis: the last range times three, so that the first days do not squeeze the rest."""
+    limits: list[float] = []
+    for panel in panels:
+        known = [point for point in panel.points if point.range.low is not None and point.range.high is not None]
+        if not known:
+            limits += [point.difference for point in panel.points if point.difference is not None]
+            continue
+        low, high = known[-1].range.low or 0.0, known[-1].range.high or 0.0
+        centre, half = (low + high) / 2, 1.5 * (high - low)
+        reach = [side for point in known for side in (point.range.low or 0.0, point.range.high or 0.0)]
+        limits += [max(min(reach), centre - half), min(max(reach), centre + half)]
+    return limits
+
+
+def _mark(points: Sequence[EvidencePoint], spoken: Voice) -> tuple[date, str] | None:
+    since, spell = clear_of_zero(points)
+    if since is not None:
+        return (since, "clear of zero from here") if since != points[0].day else None
+    if spell is not None:
+        return spell[0], f"cleared zero {spoken.short_day(spell[0])}, fell back {spoken.short_day(spell[1])}"
+    return None
+
+
+def _evidence_heading(reading: Reading, panels: Sequence[EvidencePanel], spoken: Voice) -> str:
+    arm = reading.challenger
+    neutral = "How the evidence grew"
+    if arm is None or reading.result.decision.get("verdict") == "fix_first":
+        return neutral
+    points: Sequence[EvidencePoint] = next((panel.points for panel in panels if panel.letter == arm.letter), ())
+    since, _ = clear_of_zero(points)
+    if not points or since is None or since == points[-1].day or (points[-1].difference or 0.0) <= 0:
+        return neutral
+    return (
+        f"{wording(arm)} has been ahead for sure since {spoken.short_day(since)}"
+        if len(reading.others) > 1
+        else f"The lead has been sure since {spoken.short_day(since)}"
+    )
+
+
+def _evidence_lead(reading: Reading, spoken: Voice) -> str:
+    said = []
+    for arm in reading.others:
+        comparison = reading.comparison(arm.id)
+        if comparison is not None and comparison.e_value is not None:
+            said.append(f"{wording(arm)}: {evidence_words(comparison.e_value)}")
+    proven = reading.result.decision.get("proven_at")
+    text = f"Evidence of a difference today. {'; '.join(said)}." if said else ""
+    if isinstance(proven, date):
+        text += f" First proven on {spoken.day(proven)}."
+    return text.strip()
+
+
+def _evidence_table(reading: Reading, histories: dict[str, Sequence[Row]], metric: str, spoken: Voice) -> Table:
+    columns = [Column("Day")]
+    for arm in reading.others:
+        columns += [
+            Column(f"{arm.letter} {plain(arm.variant.label, 24)}", f"difference {spoken.unit_of(metric)}", "number"),
+            Column(f"{arm.letter} range", "95%, any day", "number"),
+            Column(f"{arm.letter} evidence", "", "text"),
+        ]
+    by_day: dict[date, dict[str, Row]] = {}
+    for arm_id, rows in histories.items():
+        for row in rows:
+            by_day.setdefault(row["as_of"], {})[arm_id] = row
+    table_rows = []
+    for day in sorted(by_day, reverse=True):
+        cells: list[Cell] = []
+        for arm in reading.others:
+            row = by_day[day].get(arm.id)
+            comparison = None if row is None else Comparison(arm, metric, row)
+            if comparison is None or comparison.difference is None:
+                cells += [Cell("not known"), Cell("—"), Cell("—")]
+                continue
+            within = comparison.difference_range
+            cells.append(Cell(spoken.difference(metric, comparison.difference)))
+            cells.append(Cell(spoken.difference_range(metric, within) if within.is_known else "no range"))
+            cells.append(Cell(evidence_words(comparison.e_value)))
+        table_rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
+    return Table(
+        "The comparison as it stood on each day", tuple(columns), tuple(table_rows), summary="The numbers, day by day"
+    )
+
+
+# -- funnel ----------------------------------------------------------------------------------------------------------
+
+
+def _funnel(reading: Reading, spoken: Voice) -> Section | None:
+    frame = reading.result.funnel
+    if reading.result.edition.as_of is None:
+        return None
+    counts = {(row["step"], row["variant_id"]): row["readers"] for row in frame.to_dicts()}
+    present = [step for step in _ORDER if any(counts.get((step, arm.id)) for arm in reading.arms)]
+    if not present:
+        return Section("funnel", "Step by step", (Sentences(("No appeal events have arrived for this test yet.",)),))
+    chain = _PAYWALL_CHAIN if spoken.surface == "paywall" else _CHAIN
+    base_of: dict[str, str | None] = {}
+    last: str | None = None
+    for step in present:
+        base_of[step] = last
+        if step in chain:
+            last = step
+    rows = [_funnel_row(reading, spoken, counts, step, base_of[step]) for step in present]
+    chart = _steps(reading, spoken, counts, [step for step in present if base_of[step]], base_of)
+    blocks: list[Block] = []
+    if chart is not None:
+        blocks.append(
+            Picture(
+                "funnel-chart",
+                wide=svg.steps(chart, narrow=False),
+                narrow=svg.steps(chart, narrow=True),
+                figure=Markup(figures.figure_json(figures.steps(chart), figures.steps_narrow(chart))),  # noqa: S704 - as above
+                caption=f"Share of readers who go on from one step to the next, against {CURRENT} (the line at zero).",
+            )
+        )
+    columns = [Column("Step")]
+    for arm in reading.arms:
+        columns.append(
+            Column(
+                f"{arm.letter} {plain(arm.variant.label, 24)}",
+                f"{spoken.words.readers}; share of the step before",
+                "number",
+            )
+        )
+    blocks.append(Table("Readers at each step under each wording", tuple(columns), tuple(rows)))
+    return Section(
+        id="funnel",
+        heading="Step by step",
+        lead="Readers, not views, within the outcome window. Steps describe; they carry no range here and decide nothing. More clicks with no more money is common.",
+        blocks=tuple(blocks),
+        queries=_queries(reading, ("Readers at each step", "funnel", "")),
+    )
+
+
+def _funnel_row(
+    reading: Reading, spoken: Voice, counts: dict[tuple[str, str], int], step: str, base: str | None
+) -> TableRow:
+    cells = []
+    for arm in reading.arms:
+        readers = counts.get((step, arm.id))
+        if readers is None:
+            cells.append(Cell("none sent"))
+            continue
+        of = counts.get((base, arm.id)) if base else None
+        cells.append(Cell(spoken.count(readers), spoken.percent(readers / of) if of else ""))
+    return TableRow(Cell(step_name(step, spoken)), tuple(cells))
+
+
+def _steps(
+    reading: Reading,
+    spoken: Voice,
+    counts: dict[tuple[str, str], int],
+    steps: Sequence[str],
+    base_of: dict[str, str | None],
+) -> Steps | None:
+    rows = []
+    for step in steps:
+        base = base_of[step] or ""
+        at, of = counts.get((step, reading.control.id)), counts.get((base, reading.control.id))
+        dots, few = [], not at or not of or at < FEWEST_DRAWN
+        for arm in reading.others:
+            readers, before = counts.get((step, arm.id)), counts.get((base, arm.id))
+            if few or not readers or not before or readers < FEWEST_DRAWN or not at or not of:
+                continue
+            change = (readers / before) / (at / of) - 1
+            text = f"{spoken.percent(change, plus=True)}"
+            dots.append(StepDot(arm.letter, arm.token, plain(arm.variant.label, 40), change, text))
+        note = (
+            f"of those: {lower_first(step_name(base, spoken))}" if dots else f"too few to draw (under {FEWEST_DRAWN})"
+        )
+        rows.append(StepRow(step_name(step, spoken), note, tuple(dots)))
+    changes = [dot.change for row in rows for dot in row.dots]
+    if not changes:
+        return None
+    axis = axis_of(
+        [*changes, 0.02, -0.02],
+        lambda tick: spoken.percent(tick, plus=True, digits=0 if abs(tick * 100 - round(tick * 100)) < 1e-9 else 1),
+        most=4,
+        pad=0.08,
+    )
+    said = "; ".join(
+        f"{row.name}: " + ", ".join(f"{dot.name} {dot.text}" for dot in row.dots) for row in rows if row.dots
+    )
+    return Steps(tuple(rows), axis, f"Change of each step's ratio against {CURRENT}. {said}.")
+
+
+# -- groups, guardrails ------------------------------------------------------------------------------------------------
+
+
+def _segments(reading: Reading, spoken: Voice) -> Section | None:
+    frame = reading.result.estimates
+    metric = reading.primary
+    found = frame.filter(
+        (pl.col("segment_kind") != "all") & (pl.col("basis") == "exposed") & (pl.col("metric") == metric)
+    )
+    if found.is_empty():
+        return None
+    if reading.result.edition.as_of is not None:
+        found = found.filter(pl.col("as_of") == pl.col("as_of").max())
+    comparisons = [
+        (row, Comparison(reading.arm_by_id[row["variant_id"]], metric, row))
+        for row in found.sort("segment_kind", "n", descending=[False, True]).to_dicts()
+        if row["variant_id"] in reading.arm_by_id
+    ]
+    drawn = [comparison for row, comparison in comparisons if min(row["x"] or 0, row["x_control"] or 0) >= FEWEST_DRAWN]
+    axis = axis_of(
+        [side for item in drawn for side in (item.difference, *_clipped([item.difference_range]))],
+        _difference_ticks(spoken, metric),
+        most=4,
+    )
+    rows = []
+    for row, comparison in comparisons:
+        arm = comparison.arm
+        few = min(row["x"] or 0, row["x_control"] or 0)
+        cell = (
+            Cell("Too few to tell", f"{spoken.count(few)} {words_for(few, spoken)} in the smaller group")
+            if few < FEWEST_DRAWN
+            else _difference_cell(comparison, spoken, arm, axis)
+        )
+        head = Cell(f"{plain(str(row['segment']), 40)}", plain(str(row["segment_kind"]), 40))
+        readers = (row["n"] or 0) + (row["n_control"] or 0)
+        rows.append(
+            TableRow(
+                head, (Cell(plain(arm.variant.label, 40)), Cell(spoken.count(readers)), cell), arm.letter, arm.token
+            )
+        )
+    return Section(
+        id="groups",
+        heading="Who it works for",
+        lead="Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and one group looking better than another is what chance does.",
+        blocks=(
+            Table(
+                "Difference by group of readers",
+                (Column("Group"), Column("Wording"), Column(spoken.words.asked.capitalize(), "both wordings", "number"), Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis))),
+                tuple(rows),
+            ),
+        ),
+        queries=_queries(reading, ("The comparison by group", "estimates", f"basis = 'exposed' AND segment_kind <> 'all' AND metric = '{metric}'")),
+    )  # fmt: skip
+
+
+def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
+    experiment = reading.result.experiment
+    if not experiment.guardrails:
+        if reading.result.edition.as_of is None:
+            return None
+        return Section(
+            "cost",
+            "What asking cost",
+            (Sentences(("No guardrail was registered for this test, so the cost of asking is not watched.",)),),
+        )
+    rows = []
+    for guardrail in experiment.guardrails:
+        known = METRICS.get(guardrail.metric)
+        is_less_better = known is not None and known.direction == "less_is_better"
+        limit = guardrail.margin if is_less_better else -guardrail.margin
+        found = [(arm, reading.comparison(arm.id, guardrail.metric)) for arm in reading.others]
+        ranges = [comparison.lift_range for _, comparison in found if comparison is not None]
+        axis = axis_of(
+            [
+                limit,
+                *(comparison.number("lift") for _, comparison in found if comparison is not None),
+                *_clipped(ranges),
+            ],
+            lambda tick: spoken.percent(tick, plus=True, digits=0 if abs(tick * 100 - round(tick * 100)) < 1e-9 else 1),
+            most=4,
+        )
+        for arm, comparison in found:
+            rows.append(_guardrail_row(arm, comparison, guardrail.metric, guardrail.margin, limit, axis, spoken))
+    return Section(
+        id="cost",
+        heading="What asking cost",
+        lead=f"Change against {CURRENT}. The dashed line is the margin registered for this test: a wording whose whole range lies beyond it is stopped.",
+        blocks=(
+            Table(
+                "Guardrails against their margins",
+                (Column("Guardrail"), Column("Wording"), Column("Change", "percent, with range", "strip"), Column("Against its margin")),
+                tuple(rows),
+            ),
+        ),
+        queries=_queries(
+            reading,
+            ("Guardrails", "estimates", f"basis = 'exposed' AND segment_kind = 'all' AND metric IN ({', '.join(repr(item.metric) for item in experiment.guardrails)})"),
+        ),
+    )  # fmt: skip
+
+
+def _guardrail_row(
+    arm: Arm, comparison: Comparison | None, metric: str, margin: float, limit: float, axis: Axis, spoken: Voice
+) -> TableRow:
+    head, name = Cell(metric_name(metric, spoken)), Cell(plain(arm.variant.label, 40))
+    lift = None if comparison is None else comparison.number("lift")
+    if comparison is None or lift is None:
+        reason = reason_words(None if comparison is None else comparison.reason, spoken)
+        return TableRow(head, (name, Cell("Not known", reason), Cell("No range yet.")), arm.letter, arm.token)
+    within, text = comparison.lift_range, spoken.percent(lift, plus=True)
+    said = spoken.percent_range(within) if within.is_known else reason_words(comparison.reason, spoken)
+    drawn = (
+        svg.strip(axis, arm.token, lift, within, f"{plain(arm.variant.label)}: {text}, range {said}", limit=limit)
+        if within.is_known
+        else None
+    )
+    state = guardrail_state(comparison, margin)
+    change = Cell(text, said, strip=drawn, axis=svg.strip_axis(axis) if drawn is not None else None)
+    return TableRow(head, (name, change, Cell(guardrail_words(state, margin, spoken))), arm.letter, arm.token)
+
+
+# -- what is not known, and the plan ---------------------------------------------------------------------------------
+
+
+def _unknown(reading: Reading, spoken: Voice) -> Section:
+    result = reading.result
+    said = [sentence(plain(note, 300)) for note in result.notes]
+    for comparison in reading.comparisons.values():
+        if comparison.reason is not None:
+            subject = f"{metric_name(comparison.metric, spoken)}, {wording(comparison.arm)}"
+            said.append(f"{subject}: {lower_first(reason_words(comparison.reason, spoken))}")
+    for row in result.checks.filter(pl.col("status") == "not_applicable").to_dicts():
+        words = check_words(row, reading, spoken)
+        said.append(f"{words.name}: {lower_first(words.sentence)}")
+    if result.edition.as_of is None:
+        said.append(
+            "The table has no dates: how the evidence grew, when an answer is due and what it is worth a month cannot be said."
+        )
+    elif result.window_hours is not None:
+        opened = result.edition.as_of - timedelta(hours=result.window_hours)
+        said.append(
+            f"Readers first asked after {spoken.day(opened)} can still act inside their {window_words(result.window_hours)}; they count with what they did so far."
+        )
+    if result.experiment.smallest_effect is None:
+        said.append("No smallest effect that matters was registered, so “no difference” was not asked.")
+    if result.audience.unit == "view":
+        said.append(
+            "Views were counted, not readers. One reader may stand behind many views, so ranges may be too narrow."
+        )
+    said.append("Whether the effect lasts after the test is not measured by the test.")
+    return Section("unknown", "What we do not know", (Sentences(tuple(dict.fromkeys(said)), is_list=True),))
+
+
+def _plan(reading: Reading, spoken: Voice) -> Section:
+    experiment, result = reading.result.experiment, reading.result
+    shares = (
+        experiment.allocation[-1].shares
+        if experiment.allocation
+        else {item.id: item.share for item in experiment.variants}
+    )
+    total = sum(shares.values())
+    items = [
+        ("Hypothesis", sentence(plain(experiment.hypothesis, 600))),
+        ("Decides", f"{metric_name(experiment.primary_metric, spoken)} {spoken.unit_of(experiment.primary_metric)}"),
+        ("Planned shares", listed([f"{arm.letter} {spoken.percent(shares[arm.id] / total)}" for arm in reading.arms])),
+        (
+            "Rule",
+            f"A wording is used when choosing it risks at most {spoken.percent(experiment.loss_threshold)} of what {CURRENT} brings in, "
+            f"every guardrail holds, and at least {experiment.minimum_days} full days and {spoken.count(experiment.minimum_contributors)} {spoken.words.givers} in each wording are in.",
+        ),
+        (
+            "Smallest effect that matters",
+            "Not registered" if experiment.smallest_effect is None else spoken.margin(experiment.smallest_effect),
+        ),
+    ]
+    if result.edition.as_of is not None:
+        items.insert(
+            1, ("Runs", f"{spoken.day(experiment.starts)} to {spoken.day(experiment.planned_end)} at the latest")
+        )
+        items.append(
+            (
+                "Who counts",
+                f"Readers from their first “{experiment.exposure}” event on; that event fixes wording and day",
+            )
+        )
+    if result.window_hours is not None:
+        items.append(
+            ("Outcome window", f"{window_words(result.window_hours)} from a reader's first {spoken.words.appeal}")
+        )
+    items.append(
+        (
+            "Cap",
+            "None registered" if result.cap_minor is None else f"{spoken.money(result.cap_minor, digits=0)} a reader",
+        )
+    )
+    if experiment.owner:
+        items.append(("Owner", plain(experiment.owner, 80)))
+    method = (
+        "Wordings are compared by the logarithm of the ratio of their means per reader. The range stays right however often "
+        "one looks (a confidence sequence), and “proven” means an e-value of 20 or more against no difference. What to show is decided by "
+        "expected loss in money, a separate question with a separate answer.",
+    )
+    return Section(
+        id="plan",
+        heading="How we worked this out",
+        blocks=(Definitions(tuple(items)), Sentences(method)),
+        queries=_queries(
+            reading,
+            ("Every comparison of this test", "estimates", ""),
+            ("Every wording of this test", "variant_results", ""),
+        ),
+    )
+
+
+def _queries(reading: Reading, *wanted: tuple[str, str, str], every_day: bool = False) -> tuple[Query, ...]:
+    """Queries on the published tables; ids are slugs and dates are dates, so nothing from outside can enter the SQL."""
+    as_of, experiment = reading.result.edition.as_of, reading.result.experiment
+    if as_of is None:
+        return ()
+    found = []
+    for answers, table, condition in wanted:
+        conditions = [f"experiment_id = '{experiment.id}'"]
+        if not every_day:
+            conditions.append(f"as_of = DATE '{as_of.isoformat()}'")
+        conditions += [condition] if condition else []
+        order = " ORDER BY as_of" if every_day else ""
+        found.append(Query(answers, f"FROM {table} WHERE {' AND '.join(conditions)}{order}"))
+    return tuple(found)

@@ -1,0 +1,370 @@
+"""The report site on disk: every page of an edition, built beside the site and put in its place in one step.
+
+`destination` is a symbolic link to a folder under `.<name>.builds/` beside it. A build is written there whole, made
+durable, and the link is replaced by rename: a reader, and a reader after a crash at any moment, sees one edition or the
+other, never half of one (docs/adr says why a link). Pages that say the same as before are hard links to the old files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+from analysis.errors import AskwellError
+from analysis.experiment_result import Audience, Edition, ExperimentResult
+from dashboards.about import about_report
+from dashboards.blocks import Cell, Column, Page, Section, Sentences, Stamp, Table, TableRow
+from dashboards.frontpage import finished_reports, index_report
+from dashboards.health import HealthTables, health_report
+from dashboards.html import STATIC, StaticFiles, render
+from dashboards.phrasing import plain, voice
+from dashboards.report import experiment_report
+
+MANIFEST = "site.json"
+
+#: Builds kept beside the one shown: a reader who has the last one open can still go on.
+KEPT_BUILDS = 1
+
+
+class SiteError(AskwellError):
+    """The site cannot be put where it was asked for."""
+
+
+@dataclass(frozen=True)
+class SiteSummary:
+    """What a build did: pages rewritten and kept, bytes of the whole site (shared files and archive included)."""
+
+    written: int
+    kept: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: str
+    fingerprint: str
+    content: Callable[[], str]
+
+
+def build_site(
+    results: Sequence[ExperimentResult],
+    health: HealthTables,
+    edition: Edition,
+    audience: Audience,
+    destination: Path,
+) -> SiteSummary:
+    """Write every page of an edition and put it in the place of the last one.
+
+    A page that says the same as in the last build keeps its file, its time and the edition it was written in. Pages of
+    earlier days stay under `as-of/<date>/`; a later edition of the same day replaces that day's.
+
+    Raises:
+        SiteError: `destination` is something that Askwell did not make, or its file system has no symbolic links.
+    """
+    destination = destination.absolute()
+    builds = destination.parent / f".{destination.name}.builds"
+    _refuse_what_is_not_ours(destination)
+    builds.mkdir(parents=True, exist_ok=True)
+    with _locked(builds):
+        _clear_leftovers(builds, destination)
+        previous = _current(destination, builds)
+        building = builds / "building"
+        building.mkdir()
+        files = _write_static(building, previous)
+        summary = _write_pages(building, previous, _entries(results, health, edition, audience, files, previous))
+        _sync_folders(building)
+        finished = builds / _next_name(builds, edition)
+        os.rename(building, finished)
+        _point(destination, finished)
+        _prune(builds, keep={finished.name}, newest=KEPT_BUILDS)
+    return summary
+
+
+# -- which pages ----------------------------------------------------------------------------------------------------
+
+
+def _entries(
+    results: Sequence[ExperimentResult],
+    health: HealthTables,
+    edition: Edition,
+    audience: Audience,
+    files: StaticFiles,
+    previous: Path | None,
+) -> Iterator[_Entry]:
+    spoken = voice(audience)
+    stamp = Stamp(
+        edition.number, f"{spoken.moment(edition.published_at.astimezone(audience.zone))} ({audience.zone.key})"
+    )
+    notices = _notices(edition, audience)
+    pages: list[Page] = [
+        index_report(results, audience, edition),
+        *finished_reports(results, audience),
+        health_report(health, audience, edition),
+        about_report(audience),
+    ]
+    today = [] if edition.as_of is None else [edition.as_of.isoformat()]
+    days: list[str] = sorted({*_archived_days(previous), *today}, reverse=True)
+    pages.append(_archive_page(days, audience))
+    for page in pages:
+        yield _entry(page, files, stamp, notices)
+    running = [
+        result
+        for result in results
+        if result.edition.as_of is not None
+        and result.edition.as_of <= result.experiment.planned_end + timedelta(days=7)
+    ]
+    for result in results:
+        page = experiment_report(result)
+        yield _entry(page, files, stamp, notices)
+        if result in running:
+            yield from _archived(page, files, stamp, edition, spoken.day)
+    for page in pages[:1] + [page for page in pages if page.path == "health.html"]:
+        yield from _archived(page, files, stamp, edition, spoken.day)
+
+
+def _entry(
+    page: Page,
+    files: StaticFiles,
+    stamp: Stamp,
+    notices: tuple[str, ...],
+    *,
+    path: str | None = None,
+    root: str | None = None,
+) -> _Entry:
+    unstamped = render(page, files, stamp=None, notices=notices, root=root)
+    fingerprint = hashlib.sha256(unstamped.encode()).hexdigest()
+    return _Entry(path or page.path, fingerprint, lambda: render(page, files, stamp=stamp, notices=notices, root=root))
+
+
+def _archived(
+    page: Page, files: StaticFiles, stamp: Stamp, edition: Edition, say: Callable[[date], str]
+) -> Iterator[_Entry]:
+    """The page as it stays under its day: static, with its own way to the root."""
+    if edition.as_of is None:
+        return
+    folder = f"as-of/{edition.as_of.isoformat()}/"
+    notice = (f"This is how the page stood with data to the end of {say(edition.as_of)}. It stays as it is.",)
+    root = "../" * (page.path.count("/") + 2)
+    yield _entry(replace(page, path=folder + page.path), files, stamp, notice, root=root)
+
+
+def _notices(edition: Edition, audience: Audience) -> tuple[str, ...]:
+    """Data that is late: yesterday is the last full day at any publish."""
+    if edition.as_of is None:
+        return ()
+    yesterday = edition.published_at.astimezone(audience.zone).date() - timedelta(days=1)
+    if edition.as_of >= yesterday:
+        return ()
+    spoken = voice(audience)
+    missing = (yesterday - edition.as_of).days
+    which = f"{spoken.day(yesterday)} has" if missing == 1 else f"the {missing} days after it have"
+    return (f"Data ends on {spoken.day(edition.as_of)}; {which} not arrived. Verdicts are those of that day.",)
+
+
+def _archive_page(days: Sequence[str], audience: Audience) -> Page:
+    spoken = voice(audience)
+    rows = tuple(
+        TableRow(
+            Cell(spoken.day(date.fromisoformat(day)), href=f"as-of/{day}/index.html"),
+            (Cell("Data health", href=f"as-of/{day}/health.html"),),
+        )
+        for day in days
+    )
+    block = (
+        Table("Earlier editions", (Column("Data to the end of"), Column("Also")), rows)
+        if rows
+        else Sentences(("No edition has been published yet.",))
+    )
+    return Page(
+        path="archive.html",
+        title="Earlier editions",
+        publisher=plain(audience.publisher),
+        language=spoken.language_tag,
+        kicker=("Earlier editions",),
+        headline="What we knew, day by day",
+        standfirst="Each day's front page and the pages of the tests that ran then, as they were. A later edition never changes an earlier day.",
+        sections=(Section("days", "By day", (block,)),),
+    )  # fmt: skip
+
+
+def _archived_days(previous: Path | None) -> list[str]:
+    folder = None if previous is None else previous / "as-of"
+    return (
+        []
+        if folder is None or not folder.is_dir()
+        else [day.name for day in folder.iterdir() if (day / "index.html").is_file()]
+    )
+
+
+# -- onto the disk --------------------------------------------------------------------------------------------------
+
+
+def _write_pages(building: Path, previous: Path | None, entries: Iterator[_Entry]) -> SiteSummary:
+    before = _manifest(previous)
+    now: dict[str, str] = {}
+    written = kept = 0
+    for entry in entries:
+        if entry.path in now:
+            continue
+        now[entry.path] = entry.fingerprint
+        target = building / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        old = None if previous is None else previous / entry.path
+        if old is not None and before.get(entry.path) == entry.fingerprint and old.is_file():
+            _keep(old, target)
+            kept += 1
+        else:
+            _write(target, entry.content().encode())
+            written += 1
+    for path, fingerprint in before.items():  # earlier days stay as they were
+        if path.startswith("as-of/") and path not in now and previous is not None and (previous / path).is_file():
+            (building / path).parent.mkdir(parents=True, exist_ok=True)
+            _keep(previous / path, building / path)
+            now[path] = fingerprint
+    _write(
+        building / MANIFEST, json.dumps({"made_by": "askwell", "pages": dict(sorted(now.items()))}, indent=0).encode()
+    )
+    size = sum(file.stat().st_size for file in building.rglob("*") if file.is_file())
+    return SiteSummary(written, kept, size)
+
+
+def _write_static(building: Path, previous: Path | None) -> StaticFiles:
+    names: dict[str, str] = {}
+    (building / "static").mkdir()
+    for name, (hashed, content) in _static_contents().items():
+        target, old = building / "static" / hashed, None if previous is None else previous / "static" / hashed
+        if old is not None and old.is_file():
+            _keep(old, target)
+        else:
+            _write(target, content)
+        names[name] = f"static/{hashed}"
+    if previous is not None and (previous / "static").is_dir():  # archived pages still ask for the files of their time
+        for old in (previous / "static").iterdir():
+            if not (building / "static" / old.name).exists():
+                _keep(old, building / "static" / old.name)
+    return StaticFiles(
+        fonts=names["fonts.css"], site=names["site.css"], app=names["app.js"], plotly=names["plotly-basic.min.js"]
+    )
+
+
+@cache
+def _static_contents() -> dict[str, tuple[str, bytes]]:
+    """The shared files by name: name with a hash of the content in it, and the content."""
+    found = {}
+    for name in ("fonts.css", "site.css", "app.js", "plotly-basic.min.js"):
+        content = (STATIC / name).read_bytes()
+        stem, _, suffix = name.rpartition(".")
+        found[name] = (f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}", content)
+    for licence in sorted(STATIC.glob("LICENSE-*.txt")):
+        found[licence.name] = (licence.name, licence.read_bytes())
+    return found
+
+
+def _keep(old: Path, new: Path) -> None:
+    """Give an unchanged file its place in the new build; files of a build are never written again, so a link is safe."""
+    try:
+        os.link(old, new)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(old, new)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folders(folder: Path) -> None:
+    for path in (folder, *(inside for inside in folder.rglob("*") if inside.is_dir())):
+        _sync(path)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _point(destination: Path, finished: Path) -> None:
+    """Make `destination` lead to the build; the rename of a link is atomic, that of a full folder does not exist."""
+    _sync(finished.parent)
+    fresh = destination.parent / f".{destination.name}.link"
+    fresh.unlink(missing_ok=True)
+    if destination.is_dir() and not destination.is_symlink():  # a copy of a site, from a backup or another machine
+        os.rename(destination, finished.parent / f"copied-{finished.name}")
+    try:
+        fresh.symlink_to(os.path.relpath(finished, destination.parent), target_is_directory=True)
+    except OSError as problem:
+        raise SiteError(
+            f"{destination.parent} cannot hold symbolic links ({problem.strerror}); choose another folder for the site."
+        ) from None
+    os.replace(fresh, destination)
+    _sync(destination.parent)
+
+
+def _refuse_what_is_not_ours(destination: Path) -> None:
+    if destination.is_symlink() or not destination.exists():
+        return
+    if destination.is_dir() and ((destination / MANIFEST).is_file() or not any(destination.iterdir())):
+        return
+    raise SiteError(
+        f"{destination} exists and is no site of Askwell's; move it away or choose another folder for the site."
+    )
+
+
+def _current(destination: Path, builds: Path) -> Path | None:
+    """The build that is shown; after a crash without a link, the newest whole one."""
+    if (destination / MANIFEST).is_file():
+        return destination.resolve()
+    whole = [build for build in sorted(builds.iterdir()) if (build / MANIFEST).is_file()]
+    return whole[-1] if whole else None
+
+
+def _clear_leftovers(builds: Path, destination: Path) -> None:
+    shutil.rmtree(builds / "building", ignore_errors=True)
+    (destination.parent / f".{destination.name}.link").unlink(missing_ok=True)
+
+
+def _next_name(builds: Path, edition: Edition) -> str:
+    taken = [int(build.name[:8]) for build in builds.iterdir() if build.name[:8].isdigit()]
+    return f"{max(taken, default=0) + 1:08d}-edition-{edition.number}"
+
+
+def _prune(builds: Path, keep: set[str], newest: int) -> None:
+    older = sorted(
+        (build for build in builds.iterdir() if build.is_dir() and build.name not in keep),
+        key=lambda build: build.stat().st_mtime,
+    )
+    for build in older[: max(0, len(older) - newest)]:
+        shutil.rmtree(build, ignore_errors=True)
+
+
+def _manifest(previous: Path | None) -> dict[str, str]:
+    if previous is None:
+        return {}
+    try:
+        found = json.loads((previous / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    pages = found.get("pages") if isinstance(found, dict) else None
+    return pages if isinstance(pages, dict) else {}
+
+
+@contextmanager
+def _locked(builds: Path) -> Iterator[None]:
+    """One build at a time; the kernel frees the lock when its process dies."""
+    with (builds / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
