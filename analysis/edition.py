@@ -20,6 +20,7 @@ from analysis.money import read_rates, to_minor
 from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
 from analysis.registry import Experiment, guardrails, plans, shares
 from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICIENT_STATISTICS, VARIANT_RESULTS
+from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
 
@@ -36,12 +37,17 @@ _DAILY_READERS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class Draft:
-    """The edition that is being made, or the last one where nothing has changed since."""
+    """The edition that is being made, or the last one where nothing has changed since.
+
+    Attributes:
+        made_at: When it was published, or the present moment where it is new.
+    """
 
     number: int
     as_of: date
     inputs: str
     is_new: bool
+    made_at: datetime
 
 
 def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime | None = None) -> Draft:
@@ -50,7 +56,8 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
     Raises:
         NothingToReport: no day with events has ended yet.
     """
-    as_of = last_event_day(warehouse, now or datetime.now(UTC))
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
+    as_of = last_event_day(warehouse, now)
     if as_of is None:
         raise NothingToReport(
             f"No event has been accepted yet. Put files under {warehouse.settings.folders.landing}, "
@@ -67,8 +74,8 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
     )
     editions = warehouse.editions()
     if editions and editions[-1].inputs == inputs:
-        return Draft(editions[-1].number, as_of, inputs, is_new=False)
-    return Draft(editions[-1].number + 1 if editions else 1, as_of, inputs, is_new=True)
+        return Draft(editions[-1].number, as_of, inputs, is_new=False, made_at=editions[-1].published_at)
+    return Draft(editions[-1].number + 1 if editions else 1, as_of, inputs, is_new=True, made_at=now)
 
 
 def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
@@ -134,13 +141,7 @@ def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
     previous = _decisions_of(warehouse, earlier[-1].number) if earlier else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
-    audience = Audience(
-        publisher=settings.publisher.name,
-        locale=settings.publisher.locale,
-        currency=settings.publisher.reporting_currency,
-        zone=settings.zone,
-    )
-    stamp = Edition(edition.number, edition.as_of, _published_at(warehouse, edition))
+    audience, stamp = audience_of(settings), stamp_of(edition)
     by_experiment = {
         name: {str(key[0]): part for key, part in frame.partition_by("experiment_id", as_dict=True).items()}
         for name, frame in tables.items()
@@ -171,9 +172,24 @@ def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     return made
 
 
+def audience_of(settings: Settings) -> Audience:
+    """For whom the publisher's pages are written."""
+    return Audience(
+        publisher=settings.publisher.name,
+        locale=settings.publisher.locale,
+        currency=settings.publisher.reporting_currency,
+        zone=settings.zone,
+    )
+
+
+def stamp_of(edition: Draft) -> Edition:
+    """The edition as pages name it."""
+    return Edition(edition.number, edition.as_of, edition.made_at)
+
+
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
-    entry = EditionEntry(edition.number, edition.as_of, edition.inputs, _published_at(warehouse, edition))
+    entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
         for table in (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
@@ -181,13 +197,6 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     publish_database(warehouse, experiments, entry, tables, read_rates(warehouse.settings))
     warehouse.record_edition(entry.number, entry.as_of, entry.inputs, entry.published_at)
     return entry
-
-
-def _published_at(warehouse: Warehouse, edition: Draft) -> datetime:
-    for entry in warehouse.editions():
-        if entry.number == edition.number:
-            return entry.published_at
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _decisions_of(warehouse: Warehouse, number: int) -> dict[str, dict[str, object]]:

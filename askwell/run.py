@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,13 @@ def replay_quarantine(settings_file: Path) -> None:
     typer.echo("Run `askwell run` to count what changed.")
 
 
-def execute(settings_file: Path, reporter: Reporter, *, publish_only: bool = False) -> dict[str, object]:
+def execute(
+    settings_file: Path,
+    reporter: Reporter,
+    *,
+    publish_only: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> dict[str, object]:
     """Run the pipeline in this process; return edition, as_of and paths.
 
     Raises:
@@ -88,7 +94,7 @@ def execute(settings_file: Path, reporter: Reporter, *, publish_only: bool = Fal
     from assets.partitions import days_of, range_tags
     from assets.resources import Workspace
 
-    workspace = Workspace(settings.file, reporter=reporter)
+    workspace = Workspace(settings.file, clock=clock, reporter=reporter)
     definitions = build_defs(workspace)
     warehouse = Warehouse(settings)
     last = workspace.clock().astimezone(settings.zone).date() - timedelta(days=1)

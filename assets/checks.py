@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import dagster as dg
-from dashboards.edition import verdicts_missing_from_site
 
 from analysis.checking import (
     days_counted_twice,
@@ -15,6 +14,7 @@ from analysis.checking import (
 from analysis.edition import draft
 from analysis.outcomes import last_event_day
 from assets.resources import Workspace, failing_plainly
+from dashboards.edition import verdicts_missing_from_site
 
 
 @dg.asset_check(
@@ -92,7 +92,8 @@ def no_experiment_to_fix(workspace: dg.ResourceParam[Workspace]) -> dg.AssetChec
 def site_tells_the_verdicts(workspace: dg.ResourceParam[Workspace]) -> dg.AssetCheckResult:
     """Not blocking, because nothing stands below it; a failure means that people read something else than was computed."""
     with failing_plainly():
-        missing = verdicts_missing_from_site(workspace.settings())
+        warehouse, experiments = workspace.warehouse(), workspace.experiments()
+        missing = verdicts_missing_from_site(warehouse, experiments, draft(warehouse, experiments, workspace.clock()))
     return dg.AssetCheckResult(
         passed=not missing,
         description="Every page tells its verdict." if not missing else f"Pages that do not: {', '.join(missing)}.",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dagster as dg
-from dashboards.edition import publish_site
 
 from analysis.edition import draft, publish
 from assets.metadata import OWNERS
 from assets.resources import Workspace, failing_plainly
+from dashboards.edition import publish_site
 
 
 @dg.asset(
