@@ -1,7 +1,5 @@
 """Asset checks: one call into `analysis`, then a verdict for Dagster. A blocking one stops everything below it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

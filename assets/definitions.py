@@ -58,8 +58,8 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
         ],
         asset_checks=CHECKS,
         jobs=[everything, ingest, publish],
-        schedules=[daily_report(everything, publisher)],
-        sensors=[landing_sensor(ingest, publisher)],
+        schedules=[daily_report(EVERYTHING, publisher)],
+        sensors=[landing_sensor(INGEST, publisher)],
         resources={"workspace": workspace},
         executor=dg.in_process_executor,
     )

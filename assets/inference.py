@@ -1,7 +1,5 @@
 """Sufficient statistics become estimates, and estimates become decisions."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from analysis.edition import draft, write_decisions, write_estimates

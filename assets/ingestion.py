@@ -1,7 +1,5 @@
 """Landed files become accepted, duplicate and quarantined rows."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from analysis.contract import CONTRACT, KINDS

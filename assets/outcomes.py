@@ -1,7 +1,5 @@
 """Accepted events become daily partials, and those the sufficient statistics of every experiment."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from analysis.edition import draft, write_statistics

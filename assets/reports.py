@@ -1,7 +1,5 @@
 """The published edition: the analysts' database and the report site."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from analysis.edition import draft, publish

@@ -1,7 +1,5 @@
 """When the pipeline runs by itself."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg
@@ -9,11 +7,11 @@ import dagster as dg
 from analysis.settings import Publisher
 
 
-def daily_report(job: dg.UnresolvedAssetJobDefinition, publisher: Publisher) -> dg.ScheduleDefinition:
+def daily_report(job_name: str, publisher: Publisher) -> dg.ScheduleDefinition:
     """Publish at 06:00 in the publisher's zone; the run names yesterday's partition and finds late days by itself."""
 
     @dg.schedule(
-        job=job,
+        job_name=job_name,
         name="daily_report",
         cron_schedule="0 6 * * *",
         execution_timezone=publisher.time_zone,

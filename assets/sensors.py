@@ -1,7 +1,5 @@
 """What the pipeline looks out for."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import timedelta
@@ -18,7 +16,7 @@ from assets.resources import Workspace
 FILES_PER_TICK = 500
 
 
-def landing_sensor(job: dg.UnresolvedAssetJobDefinition, publisher: Publisher) -> dg.SensorDefinition:
+def landing_sensor(job_name: str, publisher: Publisher) -> dg.SensorDefinition:
     """Start one ingest run for the files whose content was not seen before.
 
     The cursor maps a path to size, time of change and content hash: size and time only save reading a file again, the
@@ -26,7 +24,7 @@ def landing_sensor(job: dg.UnresolvedAssetJobDefinition, publisher: Publisher) -
     """
 
     @dg.sensor(
-        job=job,
+        job_name=job_name,
         name="landing",
         minimum_interval_seconds=60,
         description="New, changed and late files under the landing folder, by content and not by name.",
