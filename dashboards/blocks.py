@@ -23,6 +23,7 @@ class Cell:
     Attributes:
         weak: True for what is only a description.
         href: Page the text links to, below the site's root; empty for none.
+        letter: Letter of the variant that the cell names; empty for none.
     """
 
     text: str = ""
@@ -31,16 +32,19 @@ class Cell:
     axis: Markup | None = None
     weak: bool = False
     href: str = ""
+    letter: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its label, a smaller note, and whether it holds `text`, `number` or `strip`."""
+    """A column: its label, a smaller note, whether it holds `text`, `number` or `strip`, and the variant it is about."""
 
     label: str
     note: str = ""
     kind: str = "text"
     axis: Markup | None = None
+    letter: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Table:
 
     Attributes:
         summary: Where not empty, the table is folded away under these words.
-        numbers: The plain figures under a picture.
+        is_compact: Stays a table on a phone; others become a list of cards there.
     """
 
     kind: ClassVar[str] = "table"
@@ -67,6 +71,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     summary: str = ""
+    is_compact: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """A wording as readers saw it, in parts against the current wording."""
+    """A wording as readers saw it, in parts against the current wording; `amounts` with whether each is new."""
 
     letter: str
     token: str
@@ -91,10 +96,9 @@ class Card:
     value: str
     summary: str
     parts: tuple[PartDifference, ...]
-    amounts: tuple[str, ...]
+    amounts: tuple[tuple[str, bool], ...]
     image: str
     language: str
-    is_changed: bool
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,7 @@ class Page:
     lists: tuple[RowList, ...] = ()
     as_of: str = ""
     changes: tuple[str, ...] = ()
+    counts: tuple[tuple[Badge, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from dashboards import svg
-from dashboards.charts import Evidence, EvidencePanel, Steps
+from dashboards.charts import Evidence, EvidencePanel, StepDot, Steps
 from dashboards.theme import SANS, colour
 
 #: Share of full colour in a band.
@@ -254,22 +255,23 @@ def _steps_axes(chart: Steps, *, narrow: bool) -> dict[str, Any]:
         name = {**plain, "text": escaped(row.name), "font": {"size": 15, "color": colour("ink"), "weight": 600}}
         note = {**plain, "text": escaped(row.note), "font": {"size": 13, "color": colour("mute")}}
         if narrow:
-            annotations.append({**name, "x": 0, "y": index, "xanchor": "left", "yanchor": "middle", "yshift": 31})
-            words = "  ".join(dot.text for dot in row.dots[:2])
+            behind = {"bgcolor": colour("paper"), "borderpad": 2}
             annotations.append(
-                {**note, "text": escaped(words), "x": 1, "y": index, "xanchor": "right", "yshift": 31}
-                if row.dots
-                else {**note, "x": 0, "y": index, "xanchor": "left", "yshift": 10}
+                {**name, **behind, "x": 0, "y": index, "xanchor": "left", "yanchor": "middle", "yshift": 31}
             )
+            for place, dot in enumerate(reversed(row.dots[: svg.MOST_BESIDE])):
+                annotations.append(
+                    {**_beside(dot, index), **behind, "xanchor": "right", "xshift": -72 * place, "yshift": 31}
+                )
+            if not row.dots:
+                annotations.append({**note, "x": 0, "y": index, "xanchor": "left", "yshift": 10})
             continue
         annotations.append({**name, "x": 0, "y": index, "xanchor": "left", "xshift": 10 - left, "yshift": 7})
         annotations.append({**note, "x": 0, "y": index, "xanchor": "left", "xshift": 10 - left, "yshift": -10})
         if len(row.dots) <= 3:
             for position, dot in enumerate(row.dots):
                 offset = (position - (len(row.dots) - 1) / 2) * 15
-                annotations.append(
-                    {**plain, "text": escaped(f"{dot.letter}  {dot.text}"), "font": {"size": 13.5, "color": colour(dot.token), "weight": 600}, "x": 1, "y": index, "xanchor": "left", "xshift": 14, "yshift": -offset}
-                )  # fmt: skip
+                annotations.append({**_beside(dot, index), "xanchor": "left", "xshift": 14, "yshift": -offset})
     return {
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
         "annotations": annotations,
@@ -294,6 +296,19 @@ def _steps_axes(chart: Steps, *, narrow: bool) -> dict[str, Any]:
     }
 
 
+def _beside(dot: StepDot, row: int) -> dict[str, Any]:
+    """The change of one variant as an annotation at the right end of its row."""
+    return {
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "y",
+        "x": 1,
+        "y": row,
+        "text": escaped(f"{dot.letter}  {dot.text}"),
+        "font": {"size": 13.5, "color": colour(dot.token), "weight": 600},
+    }
+
+
 def _layout(height: float) -> dict[str, Any]:
     return {
         "template": None,
@@ -313,18 +328,14 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def figure_json(figure: go.Figure, narrow: Mapping[str, Any]) -> str:
+def figure_json(figure: go.Figure, narrow: Mapping[str, Any]) -> Markup:
     """Return data, layout and the narrow layout as JSON that is safe inside `<script type="application/json">`."""
     content = {**figure.to_dict(), "narrow": dict(narrow)}
     content["layout"] = {key: value for key, value in content["layout"].items() if value is not None}
     text = json.dumps(_rounded(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return (
-        text.replace("<", "\\u003c")
-        .replace(">", "\\u003e")
-        .replace("&", "\\u0026")
-        .replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029")
-    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - no character is left that could end the script element
 
 
 def _rounded(value: Any) -> Any:

@@ -13,6 +13,7 @@ from dashboards.blocks import IndexRow, Page, RowList
 from dashboards.charts import Axis, axis_of
 from dashboards.phrasing import (
     CURRENT,
+    Badge,
     Voice,
     decision_badge,
     lower_first,
@@ -75,7 +76,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
     shelf = shelve(results)
     axis = _shared_axis([*shelf.needs, *shelf.running, *shelf.finished[:MOST_FINISHED]], spoken)
     drawn = None if axis is None else svg.strip_axis(axis)
-    title = f"Difference from {CURRENT}, per {spoken.count(1_000)}"
+    title = f"Against {CURRENT}, per {spoken.count(1_000)}"
     years = sorted({result.experiment.planned_end.year for result in shelf.finished[MOST_FINISHED:]}, reverse=True)
 
     def listed_rows(
@@ -106,6 +107,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         kicker=() if as_of is None else (f"Appeals, {spoken.day(as_of)}",),
         headline=_headline(shelf),
         standfirst=_standfirst(results, shelf),
+        counts=_counts(shelf),
         changes=changes(results),
         lists=lists if results else (),
         sections=(),
@@ -145,7 +147,7 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
             continue
         name = plain(result.experiment.name, 50)
         old, new = decision_badge(result, before).words, decision_badge(result).words
-        said.append(f"{name}: {lower_first(new)}, before: {lower_first(old)}.")
+        said.append(f"New for {name}: “{lower_first(new)}”; it was “{lower_first(old)}”.")
     rest = len(said) - MOST_CHANGES
     if rest > 0:
         return (*said[: MOST_CHANGES - 1], f"{rest + 1} more verdicts changed.")
@@ -163,15 +165,20 @@ def _headline(shelf: Shelf) -> str:
     return f"{word} {plural(count, 'test needs', 'tests need')} you today"
 
 
+def _counts(shelf: Shelf) -> tuple[tuple[Badge, int], ...]:
+    """How many tests that run or need a person have each verdict, in the order of the list."""
+    found = Counter(decision_badge(result) for result in (*shelf.needs, *shelf.running))
+    return tuple(found.items())
+
+
 def _standfirst(results: Sequence[ExperimentResult], shelf: Shelf) -> str:
     if not results:
         return "Add one under experiments/; askwell plan says whether your traffic can answer it."
-    verdicts = Counter(decision_badge(result).words for result in (*shelf.needs, *shelf.running))
-    counted = ", ".join(f"{count} {lower_first(words)}" for words, count in verdicts.most_common())
-    text = f"{counted[:1].upper()}{counted[1:]}. " if counted else ""
+    running = len(shelf.running)
+    text = f"{running} {plural(running, 'test is', 'tests are')} running without need of anybody."
     if not changes(results) and any(result.previous_decision is not None for result in results):
-        text += "No verdict changed since the last report."
-    return text.strip()
+        text += " No verdict changed since the last report."
+    return text
 
 
 def _shared_axis(results: Sequence[ExperimentResult], spoken: Voice) -> Axis | None:
@@ -230,13 +237,14 @@ def _row(result: ExperimentResult, axis: Axis | None) -> IndexRow:
 def _stake(result: ExperimentResult, spoken: Voice) -> str:
     stake = money_at_stake(result)
     if stake is None or result.decision.get("verdict") in ("too_early", "fix_first"):
-        return "not known yet"
+        return ""
     return f"≈ {spoken.sum_of_money(stake, Range(None, stake))}"
 
 
 def _days(result: ExperimentResult, spoken: Voice) -> str:
     even = result.decision.get("forecast_even")
-    text = run_words(result.experiment, result.edition.as_of, spoken)
+    text = run_words(result.experiment, Reading(result).day, spoken)
+    text = text[:1].upper() + text[1:]
     if isinstance(even, date) and result.decision.get("verdict") == "keep_asking":
         return f"{text}; answer as likely as not by {spoken.short_day(even)}"
     return text

@@ -124,11 +124,16 @@ def _headline(
 def _standfirst(tables: HealthTables, missing: Mapping[str, tuple[date, ...]], spoken: Voice) -> str:
     if tables.ledger.is_empty():
         return "Files land under landing/<kind>/<date>/. askwell check says what would be ingested."
-    said = []
+    alike: dict[tuple[date, ...], list[str]] = {}
     for kind, days in missing.items():
-        shown = listed([spoken.short_day(day) for day in days[:4]])
-        more = f" and {len(days) - 4} more days" if len(days) > 4 else ""
-        said.append(f"{KINDS.get(kind, plain(kind))}: nothing for {shown}{more}.")
+        alike.setdefault(days, []).append(KINDS.get(kind, plain(kind)).lower())
+    said = []
+    for days, kinds in alike.items():
+        shown = [spoken.short_day(day) for day in days[:4]]
+        if len(days) > 4:
+            shown.append(f"{len(days) - 4} more days")
+        what = "Nothing" if len(kinds) == len(KINDS) else f"No {' and no '.join(kinds)}"
+        said.append(f"{what} arrived for {listed(shown)}.")
     return " ".join(said) or "No day is missing between the first and the last."
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from analysis.experiment_result import ExperimentResult
 from dashboards import svg
@@ -58,8 +59,23 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printable,
     )
+    environment.filters["unbroken"] = _unbroken
     environment.globals.update(icon=svg.icon, navigation=NAVIGATION, favicon=_FAVICON)
     return environment
+
+
+_SIGNED = re.compile(r"(?<!\S)[+≈\N{MINUS SIGN}]\s?\S+")
+
+
+def _unbroken(text: str) -> Markup:
+    """Return the text with signed figures kept on one line: browsers break between a sign and a currency symbol."""
+    text = text.translate(_CONTROLS)
+    parts: list[Markup] = []
+    end = 0
+    for found in _SIGNED.finditer(text):
+        parts += [escape(text[end : found.start()]), Markup('<span class="n">{}</span>').format(found.group())]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])
 
 
 _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, *range(55296, 57344)))

@@ -22,7 +22,7 @@ from babel.numbers import format_decimal, get_currency_precision
 
 from analysis.experiment_result import Audience, ExperimentResult
 from analysis.registry import Experiment
-from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Worth, metric_kind
+from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth, metric_kind
 from dashboards.theme import Arm
 
 MINUS = "\N{MINUS SIGN}"
@@ -130,7 +130,7 @@ class Voice:
         """Return a share as percent: no decimal from 10 %, one below, two below 0.1 %."""
         size = abs(share) * 100
         if digits is None:
-            digits = 0 if round(size, 1) >= 10 or size == 0 else (2 if round(size, 2) < 0.1 else 1)
+            digits = 0 if round(size, 1) >= 10 or round(size, 2) == 0 else (2 if round(size, 2) < 0.1 else 1)
         pattern = copy.copy(self._locale.percent_formats[None])
         pattern.frac_prec = (digits, digits)
         return _signed(pattern.apply(abs(share), self._locale), share, plus=plus)
@@ -371,6 +371,14 @@ def reason_words(reason: str | None, spoken: Voice, *, contributors: int | None 
         "no_planned_share": "The planned share of this wording is not known.",
         "negative_mean": "More was paid back than given.",
         "no_dates": "The table has no dates.",
+        "not_counted": "It was not counted.",
+        "no_views": "No view has been recorded.",
+        "one_epoch": "Planned shares never changed, so there is only one phase.",
+        "too_few_days": "Too few days so far.",
+        "loss_unknown": "There is too little to weigh the wordings against each other.",
+        "beyond_ten_years": "At this pace it would take more than ten years.",
+        "guardrail_not_settled": "It waits for a guardrail.",
+        "cap_turns_sign": "It waits until the cap no longer turns the result round.",
         "no_plan": "No plan was registered.",
         "beyond_maximum": "An answer is not likely before the planned end.",
         "not_matured": "Outcome windows are still open.",
@@ -549,6 +557,10 @@ class _Verdict:
     def _keep_asking(self) -> tuple[Sequence[str], str, str]:
         comparison, arm = self.comparison, self.challenger
         start = "Too close to call so far"
+        why = f"{self._range_sentence()} {self._evidence_sentence()}".strip()
+        held = self._held_back()
+        if held is not None:
+            return held[0], why, held[1]
         if arm is None or comparison is None or comparison.difference is None:
             forms: Sequence[str] = (start,)
         elif comparison.is_proven:
@@ -563,8 +575,32 @@ class _Verdict:
             leader = wording(arm) if comparison.difference > 0 else CURRENT
             lead = f"{start}: {leader} leads by {self._lead(abs(comparison.difference))}"
             forms = (f"{lead}, but it may be chance", f"{start}: {leader} leads, but it may be chance", start)
-        why = f"{self._range_sentence()} {self._evidence_sentence()}".strip()
         return forms, why, self._forecast()
+
+    def _held_back(self) -> tuple[Sequence[str], str] | None:
+        """Headline and advice where the money would settle it and something else does not; None otherwise."""
+        codes = [str(code) for code in _codes(self.decision)]
+        metrics = [code.partition(":")[2] for code in codes if code.startswith("guardrail_not_settled:")]
+        name = wording(self._named) if self._named is not None else "The best wording"
+        if metrics:
+            margins = {guardrail.metric: guardrail.margin for guardrail in self.experiment.guardrails}
+            said = [
+                f"{lower_first(metric_name(metric, self.spoken))} (margin {self.spoken.margin(margins[metric])})"
+                if metric in margins
+                else lower_first(metric_name(metric, self.spoken))
+                for metric in metrics
+            ]
+            headline = f"{name} looks best, but what it costs is not settled"
+            return (
+                _capital(headline),
+                "What the best wording costs is not settled",
+            ), f"Keep asking until it is clear: {listed(said)}."
+        if "cap_turns_sign" in codes:
+            return (
+                ("A few large gifts decide this test so far",),
+                "Keep asking. With the cap and without it the difference points different ways, so no wording is used yet.",
+            )
+        return None
 
     def _too_early(self) -> tuple[Sequence[str], str, str]:
         days, fewest = self.decision.get("n_days"), self.decision.get("smallest_contributors")
@@ -595,13 +631,19 @@ class _Verdict:
 
     def _cannot_tell(self) -> tuple[Sequence[str], str, str]:
         advice = f"Stop; keep {CURRENT}."
-        even, as_of = self.decision.get("forecast_even"), self.result.edition.as_of
+        even, as_of = self.decision.get("forecast_even"), self.reading.day
         if isinstance(even, date) and as_of is not None:
             months = (even - as_of).days / DAYS_PER_MONTH
             length = f"about {round(months)} more months" if months >= 1.5 else f"until about {self.spoken.day(even)}"
             advice = f"{advice} An answer would take {length}."
         else:
             advice = f"{advice} At this pace an answer is not likely before the planned end."
+        if "planned_end_reached" in _codes(self.decision):
+            return (
+                ("The test has ended without an answer",),
+                self._range_sentence(),
+                f"Keep {CURRENT}, or choose on other grounds.",
+            )
         return ("This test cannot find an answer with our traffic",), self._range_sentence(), advice
 
     def _stop_harm(self) -> tuple[Sequence[str], str, str]:
@@ -631,14 +673,13 @@ class _Verdict:
         return (f"Stop {name}: {what}",), why, f"Stop showing {name}, whatever it brings in."
 
     def _fix_first(self) -> tuple[Sequence[str], str, str]:
-        blocked = [row for row in self.result.checks.to_dicts() if row["status"] == "block"]
+        blocked = [words for words in checks_in_words(self.reading, self.spoken) if words.status == "block"]
         start = "Do not use this result yet"
         why = "A trust check failed."
         forms: Sequence[str] = (start,)
         if blocked:
-            said = check_words(blocked[0], self.reading, self.spoken)
-            forms = (f"{start}: {said.short}", start)
-            why = said.sentence
+            forms = (f"{start}: {blocked[0].short}", start)
+            why = blocked[0].sentence
         more = len(blocked) - 1
         if more > 0:
             also = f"{_number_word(more)} more {plural(more, 'check', 'checks')} failed"
@@ -735,7 +776,7 @@ class _Verdict:
         is_same = all(before.get(key) == self.decision.get(key) for key in ("verdict", "variant_id", "basis"))
         if is_same:
             return ""
-        day, as_of = before.get("as_of"), self.result.edition.as_of
+        day, as_of = before.get("as_of"), self.reading.day
         when = "In the last report"
         if isinstance(day, date) and as_of is not None and day != as_of:
             when = "The day before" if as_of - day == timedelta(days=1) else f"On {self.spoken.short_day(day)}"
@@ -767,7 +808,9 @@ class _Verdict:
 
     def _broken_guardrail(self) -> tuple[Comparison, float] | None:
         arm = self._named
-        for guardrail in self.experiment.guardrails:
+        named = {str(code).partition(":")[2] for code in _codes(self.decision)}
+        ordered = sorted(self.experiment.guardrails, key=lambda guardrail: guardrail.metric not in named)
+        for guardrail in ordered:
             comparison = None if arm is None else self.reading.comparison(arm.id, guardrail.metric)
             if comparison is not None and guardrail_state(comparison, guardrail.margin) == "broken":
                 return comparison, guardrail.margin
@@ -806,6 +849,11 @@ class _Verdict:
         if worth is None or str(self.decision.get("verdict")) == "too_early":
             return f"{line}."
         return f"{line}; {monthly(worth, self.spoken)}."
+
+
+def _codes(decision: Mapping[str, object]) -> Sequence[object]:
+    reasons = decision.get("reasons")
+    return reasons if isinstance(reasons, list | tuple) else ()
 
 
 def monthly(worth: Worth, spoken: Voice) -> str:
@@ -899,12 +947,14 @@ def guardrail_words(state: GuardrailState, margin: float, spoken: Voice) -> str:
 
 # -- trust checks -----------------------------------------------------------------------------------------------------
 
-CheckStatus = Literal["pass", "warn", "block", "not_applicable"]
-
 
 @dataclass(frozen=True)
 class CheckWords:
-    """A trust check in words: its name, a clause for a headline when it fails, and a sentence with the number."""
+    """A trust check in words: its name, a clause for a headline when it fails, and a sentence with the number.
+
+    Attributes:
+        status: The worst over the variants it was asked for: `block`, `warn`, `pass` or `not_applicable`.
+    """
 
     name: str
     short: str
@@ -915,71 +965,78 @@ class CheckWords:
 #: Names of checks and what a headline says when they fail. Codes are those of the table `checks`.
 _CHECKS: Mapping[str, tuple[str, str]] = {
     "sample_ratio": ("Split as planned", "readers were not split as planned"),
-    "late_assignment": ("Split as planned on each day", "the split changed from day to day"),
     "contamination": ("One wording a reader", "too many readers saw two wordings"),
-    "denominator": ("Counting does not depend on the wording", "the wordings were not seen equally often"),
+    "contamination_by_variant": ("Readers of two wordings, evenly spread", "readers changed wording unevenly"),
+    "denominator": ("Seen alike", "the wordings were not seen equally often"),
     "basis_agreement": ("Both ways to count agree", "the two ways to count readers disagree"),
-    "before_the_test": ("Same readers before the test", "the groups differed before the test"),
-    "one_donor": ("No single gift decides", "a single gift decides the result"),
     "cap_agreement": ("Same sign with and without the cap", "the cap turns the result round"),
-    "pooled_agreement": ("Same result in each phase", "phases of the test disagree"),
-    "novelty": ("The effect is steady", "the effect changed over time"),
-    "maturity": ("Outcomes are in", "outcomes are still open"),
-    "bots": ("Bots left out evenly", "bots were not spread evenly"),
-    "refunds": ("Refunds even", "refunds were not spread evenly"),
-    "scaled_counts": ("Counts are not scaled up", "counts were sampled and scaled up"),
+    "one_donor": ("No single contributor decides", "a single contributor decides the result"),
+    "pooled_agreement": ("Phases agree", "the phases of the test disagree"),
+    "novelty": ("No trend over time", "the effect changed over time"),
+    "maturity": ("Open outcome windows", "outcomes are still open"),
+    "before_the_test": ("Same readers before the test", "the groups differed before the test"),
 }
 
-_ALIASES: Mapping[str, str] = {
-    "srm": "sample_ratio",
-    "sample_ratio_mismatch": "sample_ratio",
-    "split": "sample_ratio",
-    "insertion_to_view": "denominator",
-    "view_rate": "denominator",
-    "denominator_guard": "denominator",
-    "basis": "basis_agreement",
-    "bases": "basis_agreement",
-    "bases_disagree": "basis_agreement",
-    "before_test": "before_the_test",
-    "pre_exposure": "before_the_test",
-    "largest_gift": "one_donor",
-    "one_gift": "one_donor",
-    "cap_sign": "cap_agreement",
-    "capped_sign": "cap_agreement",
-    "capped_against_uncapped": "cap_agreement",
-    "pooled": "pooled_agreement",
-    "pooled_against_mh": "pooled_agreement",
-    "unmatured": "maturity",
-    "unmatured_outcomes": "maturity",
-    "scaled": "scaled_counts",
-    "scaled_up_counts": "scaled_counts",
-}
+CHECK_STATUSES = ("block", "warn", "pass", "not_applicable")
 
 
-def check_words(row: Mapping[str, Any], reading: Reading, spoken: Voice) -> CheckWords:
-    """Return a row of the table `checks` in words.
+def checks_in_words(reading: Reading, spoken: Voice) -> tuple[CheckWords, ...]:
+    """Return every trust check in words, those that failed first; rows of one check over variants become one line."""
+    by_code: dict[str, list[Row]] = {}
+    for row in reading.result.checks.to_dicts():
+        by_code.setdefault(str(row["check"]), []).append(row)
+    found = [_check(code, rows, reading, spoken) for code, rows in by_code.items()]
+    return tuple(sorted(found, key=lambda words: _severity(words.status)))
 
-    The sentence is made from the numbers in `detail` where they are those this version knows, and says the state of the
-    check without numbers otherwise.
-    """
-    code, status = str(row["check"]), str(row["status"])
-    known = _ALIASES.get(code, code)
-    name, short = _CHECKS.get(known, (sentence(plain(code.replace("_", " "))).rstrip("."), "a trust check failed"))
-    arm = reading.arm_by_id.get(str(row.get("variant_id")))
+
+def _severity(status: str) -> int:
+    return CHECK_STATUSES.index(status) if status in CHECK_STATUSES else 1
+
+
+def _check(code: str, rows: Sequence[Row], reading: Reading, spoken: Voice) -> CheckWords:
+    status = min((str(row["status"]) for row in rows), key=_severity)
+    worst = [row for row in rows if row["status"] == status]
+    name, short = _CHECKS.get(code, (sentence(plain(code.replace("_", " "))).rstrip("."), "a trust check failed"))
     if status == "not_applicable":
-        return CheckWords(name, short, f"Not asked: {lower_first(reason_words(row.get('reason'), spoken))}", status)
-    detail = _detail(row.get("detail"))
-    said = _CHECK_SENTENCES.get(known)
-    text = said(detail, row, reading, spoken) if said is not None else None
+        reasons = dict.fromkeys(reason_words(row["reason"], spoken) for row in worst)
+        return CheckWords(name, short, f"Not asked: {lower_first(' '.join(reasons))}", status)
+    findings = [_Finding(row, _detail(row["detail"]), reading, spoken) for row in worst]
+    said = _CHECK_SENTENCES.get(code)
+    text = None if said is None else said(findings)
     if text is None:
-        state = {"pass": "Nothing unusual.", "warn": "Worth a look.", "block": f"{sentence(short)}"}
-        text = state.get(status, "Not known.")
-        note = detail.get("sentence") or detail.get("message")
-        if isinstance(note, str):
-            text = sentence(plain(note, 240))
-    if arm is not None and not arm.is_control and wording(arm) not in text:
-        text = f"{wording(arm)}: {lower_first(text)}"
+        text = {"pass": "Nothing unusual.", "warn": "Worth a look.", "block": sentence(short)}.get(status, "Not known.")
+        note = findings[0].detail.get("sentence")
+        text = sentence(plain(note, 240)) if isinstance(note, str) else text
     return CheckWords(name, short, text, status)
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One row of a check with the numbers of its `detail`."""
+
+    row: Row
+    detail: Mapping[str, Any]
+    reading: Reading
+    spoken: Voice
+
+    @property
+    def status(self) -> str:
+        return str(self.row["status"])
+
+    @property
+    def name(self) -> str:
+        arm = self.reading.arm_by_id.get(str(self.row.get("variant_id")))
+        return "one wording" if arm is None else wording(arm)
+
+    def number(self, key: str) -> float | None:
+        value = self.detail.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        return float(value)
+
+    def percent(self, key: str, *, plus: bool = False) -> str:
+        value = self.number(key)
+        return "not known" if value is None else self.spoken.percent(value, plus=plus)
 
 
 def _detail(text: object) -> Mapping[str, Any]:
@@ -992,20 +1049,9 @@ def _detail(text: object) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(detail: Mapping[str, Any], *keys: str) -> float | None:
-    for key in keys:
-        value = detail.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    return None
-
-
-def _split_sentence(detail: Mapping[str, Any], row: Mapping[str, Any], reading: Reading, spoken: Voice) -> str | None:
-    planned, seen = detail.get("planned") or detail.get("shares"), detail.get("observed") or detail.get("seen")
-    if not isinstance(seen, dict) or not seen:
-        counts = detail.get("n") or detail.get("counts")
-        total = sum(counts.values()) if isinstance(counts, dict) else 0
-        seen = {key: value / total for key, value in counts.items()} if isinstance(counts, dict) and total else None
+def _split_sentence(findings: Sequence[_Finding]) -> str | None:
+    detail, reading, spoken = findings[0].detail, findings[0].reading, findings[0].spoken
+    planned, seen = detail.get("planned"), detail.get("observed")
     if not isinstance(planned, dict) or not isinstance(seen, dict):
         return None
 
@@ -1014,47 +1060,126 @@ def _split_sentence(detail: Mapping[str, Any], row: Mapping[str, Any], reading: 
 
     is_whole = all(abs(float(value) * 100 - round(float(value) * 100)) < 1e-9 for value in planned.values())
     text = f"Planned {shares(planned, 0 if is_whole else 1)}, seen {shares(seen, 2)}."
-    if (
-        detail.get("shares_given") is False
-        or detail.get("planned_given") is False
-        or detail.get("is_registered") is False
-    ):
+    if detail.get("is_registered") is False:
         text += " No planned shares were given, so equal ones were assumed."
+    scaled = findings[0].number("scaled_by")
+    if scaled is not None and scaled > 1:
+        text += f" All counts are multiples of {spoken.count(scaled)}: they were sampled and scaled up, and divided back here."
     return text
 
 
-def _share_sentence(
-    before: str, after: str
-) -> Callable[[Mapping[str, Any], Mapping[str, Any], Reading, Voice], str | None]:
-    def said(detail: Mapping[str, Any], row: Mapping[str, Any], reading: Reading, spoken: Voice) -> str | None:
-        share = _number(detail, "share", "rate")
-        if share is None:
-            share = _number(row, "statistic")
-        return None if share is None else f"{before} {spoken.percent(share)} {after}"
-
-    return said
-
-
-def _one_donor_sentence(
-    detail: Mapping[str, Any], row: Mapping[str, Any], reading: Reading, spoken: Voice
-) -> str | None:
-    share = _number(detail, "share", "largest_share")
-    if share is None:
-        share = _number(row, "statistic")
+def _contamination_sentence(findings: Sequence[_Finding]) -> str | None:
+    found = findings[0]
+    share = found.number("share")
     if share is None:
         return None
-    text = f"The largest contributor makes up {spoken.percent(share)} of the money"
-    return f"{text}; without it the sign turns." if row["status"] == "block" else f"{text}."
+    readers = found.number("readers")
+    count = "" if readers is None else f" ({found.spoken.count(readers)})"
+    return f"{found.spoken.percent(share)} of {found.spoken.words.readers}{count} saw more than one wording."
 
 
-CheckSentence = Callable[[Mapping[str, Any], Mapping[str, Any], Reading, Voice], str | None]
-_CHECK_SENTENCES: Mapping[str, CheckSentence] = {
+def _spread_sentence(findings: Sequence[_Finding]) -> str | None:
+    if findings[0].status == "pass":
+        return "Readers who saw two wordings are spread over the wordings as chance would have it."
+    return "Readers who saw two wordings started in one of them more often than chance would have it."
+
+
+def _denominator_sentence(findings: Sequence[_Finding]) -> str | None:
+    found, spoken = findings[0], findings[0].spoken
+    if found.status != "pass":
+        said = [
+            f"{item.percent('share')} under {item.name} and {item.percent('share_control')} under {CURRENT}"
+            for item in findings
+        ]
+        return f"The {spoken.words.appeal} came into view for {'; '.join(said)}. A wording that changes who sees it cannot be judged by those who saw it."
+    shares = [
+        share for item in findings for key in ("share", "share_control") if (share := item.number(key)) is not None
+    ]
+    if not shares:
+        return None
+    low, high = spoken.percent(min(shares)), spoken.percent(max(shares))
+    span = low if low == high else f"{low} to {high}"
+    return f"The {spoken.words.appeal} came into view for {span} of {spoken.words.readers}, whatever the wording."
+
+
+def _basis_sentence(findings: Sequence[_Finding]) -> str | None:
+    if findings[0].status == "pass":
+        return "Counted from the first view instead, nothing speaks strongly the other way."
+    said = [
+        f"{item.name} is {item.percent('exposed', plus=True)} counted as registered and {item.percent('viewed', plus=True)} counted from the first view"
+        for item in findings
+    ]
+    return sentence(_capital("; ".join(said)))
+
+
+def _cap_sentence(findings: Sequence[_Finding]) -> str | None:
+    if findings[0].status == "pass":
+        return "With the cap and without it the difference points the same way."
+    said = [
+        f"{item.name} is {item.percent('capped', plus=True)} with the cap and {item.percent('uncapped', plus=True)} without"
+        for item in findings
+    ]
+    return sentence(_capital(f"{'; '.join(said)}: a few large {findings[0].spoken.words.gifts} decide"))
+
+
+def _one_donor_sentence(findings: Sequence[_Finding]) -> str | None:
+    largest = max(findings, key=lambda item: item.number("share") or 0.0)
+    share = largest.number("share")
+    if share is None:
+        return None
+    words = largest.spoken.words
+    if largest.status == "pass":
+        return f"The largest {words.giver} makes up at most {largest.spoken.percent(share)} of what any wording brought in."
+    text = f"One {words.giver} makes up {largest.spoken.percent(share)} of what {largest.name} brought in"
+    return f"{text}; without this one the sign turns." if largest.detail.get("sign_turns") is True else f"{text}."
+
+
+def _pooled_sentence(findings: Sequence[_Finding]) -> str | None:
+    if findings[0].status == "pass":
+        return "All phases taken together say the same as each compared within itself."
+    said = [
+        f"{item.name} is {item.percent('pooled', plus=True)} taken together and {item.percent('within_epochs', plus=True)} compared within phases"
+        for item in findings
+    ]
+    return sentence(_capital("; ".join(said)))
+
+
+def _novelty_sentence(findings: Sequence[_Finding]) -> str | None:
+    if findings[0].status == "pass":
+        days = findings[0].number("days")
+        over = "" if days is None else f" over {findings[0].spoken.count(days)} days"
+        return f"The effect on {findings[0].spoken.words.outcomes} shows no clear trend{over}."
+    said = []
+    for item in findings:
+        change = item.number("change_per_day") or 0.0
+        moves = "grows" if change > 0 else "shrinks"
+        said.append(
+            f"the effect of {item.name} on {item.spoken.words.outcomes} {moves} by about {item.spoken.percent(abs(change))} a day"
+        )
+    return sentence("; ".join(said))
+
+
+def _maturity_sentence(findings: Sequence[_Finding]) -> str | None:
+    found = findings[0]
+    share = found.number("share")
+    if share is None:
+        return None
+    if share == 0:
+        return f"The outcome window of every {'view' if found.spoken.unit == 'view' else 'reader'} has closed."
+    return f"For {found.spoken.percent(share)} of {found.spoken.words.readers} the outcome window is still open; they count with what they did so far."
+
+
+_CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "sample_ratio": _split_sentence,
-    "contamination": _share_sentence("Of all readers,", "saw more than one wording."),
-    "maturity": _share_sentence(
-        "For", "of readers the outcome window is still open; they count with what they did so far."
-    ),
+    "contamination": _contamination_sentence,
+    "contamination_by_variant": _spread_sentence,
+    "denominator": _denominator_sentence,
+    "basis_agreement": _basis_sentence,
+    "cap_agreement": _cap_sentence,
     "one_donor": _one_donor_sentence,
+    "pooled_agreement": _pooled_sentence,
+    "novelty": _novelty_sentence,
+    "maturity": _maturity_sentence,
 }
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from analysis.experiment_result import ExperimentResult
+from analysis.inference.multiplicity import log_closed_e
 from analysis.metrics import METRICS
 from dashboards.theme import Arm, arms
 
@@ -61,11 +63,18 @@ class Worth:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the control in one metric, today, counted from the registered exposure."""
+    """One variant against the control in one metric on one day, counted from the registered exposure.
+
+    Attributes:
+        log_closed: Logarithm of the closed e-value: several variants compared at once need more before one is proven.
+        bound: Logarithm of the e-value from which a difference is proven, 1 / alpha.
+    """
 
     arm: Arm
     metric: str
     row: Row
+    log_closed: float | None = None
+    bound: float = math.log(20)
 
     def number(self, column: str) -> float | None:
         """Return a numeric column of `estimates`; None where it is absent."""
@@ -89,17 +98,15 @@ class Comparison:
 
     @property
     def e_value(self) -> float | None:
-        """e-value against no difference, infinite where it would overflow; None where it is absent."""
-        value, log_e = self.number("e_value"), self.number("log_e")
-        if value is None and log_e is not None:
-            return math.exp(log_e) if log_e < 700 else math.inf
-        return value
+        """Closed e-value against no difference, infinite where it would overflow; None where it is absent."""
+        if self.log_closed is None:
+            return None
+        return math.exp(self.log_closed) if self.log_closed < 700 else math.inf
 
     @property
     def is_proven(self) -> bool:
-        """True where the e-value has reached 20."""
-        e_value = self.e_value
-        return e_value is not None and e_value >= PROVEN
+        """True where the closed e-value has reached 1 / alpha."""
+        return self.log_closed is not None and self.log_closed >= self.bound
 
     @property
     def reason(self) -> str | None:
@@ -140,14 +147,43 @@ class Reading:
         return {arm.id: arm for arm in self.arms}
 
     @cached_property
+    def day(self) -> date | None:
+        """Last day counted for this experiment: before the edition's once a test is over; None without dates."""
+        as_of = self.result.edition.as_of
+        if as_of is None:
+            return None
+        days = [frame["as_of"].max() for frame in (self.result.estimates, self.result.variant_results)]
+        known = [day for day in (*days, self.result.decision.get("as_of")) if isinstance(day, date)]
+        return max(known, default=self.result.counted_to or as_of)
+
+    @cached_property
     def comparisons(self) -> Mapping[tuple[str, str], Comparison]:
         """Today's comparisons by (metric, variant id)."""
         rows = _today(self.result.estimates, self.result.edition.as_of)
-        return {
-            (row["metric"], row["variant_id"]): Comparison(self.arm_by_id[row["variant_id"]], row["metric"], row)
-            for row in rows
-            if row["variant_id"] in self.arm_by_id
-        }
+        found: dict[tuple[str, str], Comparison] = {}
+        for metric in dict.fromkeys(row["metric"] for row in rows):
+            found |= {
+                (metric, item.arm.id): item for item in self.compared([row for row in rows if row["metric"] == metric])
+            }
+        return found
+
+    def compared(self, rows: Sequence[Row]) -> tuple[Comparison, ...]:
+        """Return the comparisons of one metric, day and group, with their closed e-values."""
+        known = [row for row in rows if row["variant_id"] in self.arm_by_id]
+        closed = (
+            log_closed_e([[math.nan if row["log_e"] is None else row["log_e"] for row in known]])[0] if known else ()
+        )
+        bound = -math.log(self.result.experiment.alpha)
+        return tuple(
+            Comparison(
+                self.arm_by_id[row["variant_id"]],
+                row["metric"],
+                row,
+                None if math.isnan(value) else float(value),
+                bound,
+            )
+            for row, value in zip(known, closed, strict=True)
+        )
 
     @cached_property
     def variant_rows(self) -> Mapping[tuple[str, str], Row]:
@@ -224,19 +260,16 @@ class Reading:
         low, high = (math.expm1(centre + side * NORMAL_95 * sd) * monthly for side in (-1, 1))
         return Worth(math.expm1(centre + sd * sd / 2) * monthly, Range(low, high))
 
-    def history(self, metric: str, variant_id: str) -> Sequence[Row]:
-        """Return the rows of a comparison on every as_of day so far, earliest first; empty for a table without dates."""
+    def history(self, metric: str) -> Mapping[date, Mapping[str, Comparison]]:
+        """Return the comparisons in a metric by day and variant id, earliest day first; empty without dates."""
         frame = self.result.estimates
         if self.result.edition.as_of is None or frame.is_empty():
-            return ()
-        return (
-            _whole(frame)
-            .filter(
-                (pl.col("metric") == metric) & (pl.col("variant_id") == variant_id) & pl.col("as_of").is_not_null(),
-            )
-            .sort("as_of")
-            .to_dicts()
-        )
+            return {}
+        rows = _whole(frame).filter((pl.col("metric") == metric) & pl.col("as_of").is_not_null()).sort("as_of")
+        by_day: dict[date, list[Row]] = {}
+        for row in rows.to_dicts():
+            by_day.setdefault(row["as_of"], []).append(row)
+        return {day: {item.arm.id: item for item in self.compared(found)} for day, found in by_day.items()}
 
 
 def money_at_stake(result: ExperimentResult) -> float | None:

@@ -6,8 +6,9 @@ stands where is decided here; how a number is said, in `phrasing.py`; how it loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 
 import polars as pl
 from markupsafe import Markup
@@ -52,7 +53,7 @@ from dashboards.charts import (
 from dashboards.phrasing import (
     CURRENT,
     Voice,
-    check_words,
+    checks_in_words,
     evidence_words,
     guardrail_state,
     guardrail_words,
@@ -69,7 +70,7 @@ from dashboards.phrasing import (
     window_words,
     wording,
 )
-from dashboards.reading import Comparison, Range, Reading, Row, metric_kind
+from dashboards.reading import Comparison, Range, Reading, metric_kind
 from dashboards.theme import Arm
 
 #: Below this many contributors in either wording a group or a step is listed, not drawn.
@@ -102,7 +103,7 @@ def experiment_report(result: ExperimentResult) -> Page:
     reading = Reading(result)
     spoken = voice(result.audience, result.experiment.surface)
     words = verdict_words(result)
-    experiment, as_of = result.experiment, result.edition.as_of
+    experiment, as_of = result.experiment, reading.day
     kicker = [plain(experiment.placement, 60), run_words(experiment, as_of, spoken)]
     is_blocked = result.decision.get("verdict") == "fix_first"
     return Page(
@@ -162,7 +163,7 @@ def _difference_figure(reading: Reading, spoken: Voice) -> Figure:
     below = f"{spoken.unit_of(metric)}, {wording(arm, 28)} against {CURRENT}. "
     within = comparison.difference_range
     if within.is_known:
-        below += f"Range {spoken.difference_range(metric, within)}"
+        below += f"Range {spoken.difference_range(metric, within)}."
     else:
         below += reason_words(comparison.reason, spoken)
     return Figure(label, spoken.difference(metric, comparison.difference), below)
@@ -171,7 +172,7 @@ def _difference_figure(reading: Reading, spoken: Voice) -> Figure:
 def _worth_figure(reading: Reading, spoken: Voice) -> Figure:
     label, arm = "Worth a month", reading.challenger
     worth = None if arm is None else reading.worth(arm.id)
-    if reading.result.edition.as_of is None:
+    if reading.day is None:
         return Figure(label, "Not known", "The table has no dates, so traffic a month is not known.")
     if worth is None or arm is None:
         return Figure(label, "Not known", "There is not enough to project from yet.")
@@ -182,7 +183,7 @@ def _worth_figure(reading: Reading, spoken: Voice) -> Figure:
     return Figure(
         label,
         f"≈ {spoken.sum_of_money(worth.expected, worth.range, plus=True)}",
-        f"if everyone saw {wording(arm, 28)}, at present traffic. Likely {spoken.range_of_sums(worth.range)}",
+        f"if everyone saw {wording(arm, 28)}, at present traffic. Likely {spoken.range_of_sums(worth.range)}.",
     )
 
 
@@ -190,18 +191,17 @@ def _readers_figure(reading: Reading, spoken: Voice) -> Figure:
     days = reading.result.decision.get("n_days")
     counts = [reading.contributors(arm.id) for arm in reading.arms]
     givers = sum(count for count in counts if count is not None)
-    length = f" in {days} full {'day' if days == 1 else 'days'}" if isinstance(days, int) else ""
+    length = f"in {days} full {'day' if days == 1 else 'days'}; " if isinstance(days, int) else ""
     return Figure(
         spoken.words.asked.capitalize(),
         spoken.prose_count(reading.all_readers),
-        f"{spoken.words.asked}{length}; {spoken.count(givers)} {spoken.words.givers}",
+        f"{length}{spoken.count(givers)} {words_for(givers, spoken)}",
     )
 
 
 def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
-    statuses = reading.result.checks["status"].to_list()
+    statuses = [words.status for words in checks_in_words(reading, spoken)]
     asked = [status for status in statuses if status != "not_applicable"]
-    passed = sum(status == "pass" for status in asked)
     below = [
         f"{count} {words}"
         for count, words in (
@@ -211,11 +211,8 @@ def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
         )
         if count
     ]
-    return Figure(
-        "Trust checks",
-        f"{passed} of {len(asked)} passed" if asked else "None asked",
-        "; ".join(below) or "None failed, none to watch",
-    )
+    figure = f"{asked.count('pass')} of {len(asked)} passed" if asked else "None asked"
+    return Figure("Trust checks", figure, "; ".join(below) or "None failed, none to watch")
 
 
 def _hero(reading: Reading, spoken: Voice) -> Markup | None:
@@ -430,55 +427,55 @@ def _other_rules(reading: Reading, spoken: Voice) -> str:
 
 
 def _wordings(reading: Reading, spoken: Voice) -> Section:
-    control, language = reading.control.variant.appeal, reading.result.experiment.language
-    metric = _shown_metric(reading)
-    cards = []
-    for arm in reading.arms:
-        appeal = arm.variant.appeal
-        parts = appeal_differences(control, appeal)
-        changed = [part.part for part in parts if part.is_changed]
-        changed += ["amounts"] if appeal.amounts != control.amounts else []
-        changed += ["image"] if appeal.image != control.image else []
-        mean = reading.mean(metric, arm.id)
-        cards.append(
-            Card(
-                letter=arm.letter,
-                token=arm.token,
-                name=plain(arm.variant.label, 60),
-                value="" if mean is None else f"{spoken.level(metric, mean)} {spoken.unit_of(metric)}",
-                summary=_card_summary(arm, changed, [part.part for part in parts if part.is_rewritten]),
-                parts=parts,
-                amounts=tuple(
-                    spoken.money(
-                        float(amount) * 10**spoken.exponent, digits=0 if amount == amount.to_integral_value() else None
-                    )
-                    for amount in appeal.amounts
-                ),
-                image=plain(appeal.image, 120),
-                language=language,
-                is_changed=bool(changed),
-            )
-        )
+    metric, cards = _shown_metric(reading), tuple(_card(reading, spoken, arm) for arm in reading.arms)
     has_replaced = any(piece.kind == "replaced" for card in cards for part in card.parts for piece in part.pieces)
+    has_marks = any(piece.kind == "new" for card in cards for part in card.parts for piece in part.pieces)
     return Section(
         id="wordings",
         heading="What readers saw",
-        lead=f"Words that {CURRENT} does not have are marked." if len(cards) > 1 else "",
-        blocks=(Cards(tuple(cards), has_replaced),),
+        lead=f"Words that {CURRENT} does not have are marked. Under each name: {lower_first(metric_name(metric, spoken))}."
+        if has_marks
+        else "",
+        blocks=(Cards(cards, has_replaced),),
     )
+
+
+def _card(reading: Reading, spoken: Voice, arm: Arm) -> Card:
+    control, appeal = reading.control.variant.appeal, arm.variant.appeal
+    metric = _shown_metric(reading)
+    parts, mean = appeal_differences(control, appeal), reading.mean(metric, arm.id)
+    rewritten = [part.part for part in parts if part.is_rewritten]
+    changed = [part.part for part in parts if part.is_changed and not part.is_rewritten]
+    changed += ["amounts"] if appeal.amounts != control.amounts else []
+    changed += ["picture"] if appeal.image != control.image else []
+    return Card(
+        letter=arm.letter,
+        token=arm.token,
+        name=plain(arm.variant.label, 60),
+        value="" if mean is None else f"{spoken.level(metric, mean)} {spoken.unit_of(metric)}",
+        summary=_card_summary(arm, changed, rewritten),
+        parts=parts,
+        amounts=tuple((_asked(amount, spoken), amount not in control.amounts) for amount in appeal.amounts),
+        image=plain(appeal.image, 120),
+        language=reading.result.experiment.language,
+    )
+
+
+def _asked(amount: Decimal, spoken: Voice) -> str:
+    """An amount as the appeal named it; in which currency is not registered, so none is printed."""
+    return spoken.decimal(float(amount), 0 if amount == amount.to_integral_value() else 2)
 
 
 def _card_summary(arm: Arm, changed: Sequence[str], rewritten: Sequence[str]) -> str:
     if arm.is_control:
         return "The current wording"
-    if not changed:
-        return "The same words as the current wording"
-    text = f"Changes {listed(changed)}"
+    said = []
     if rewritten:
-        text += (
-            f"; {listed(rewritten)} {'is' if len(rewritten) == 1 else 'are'} rewritten, so no words are marked there"
-        )
-    return text
+        said.append(f"{listed(rewritten).capitalize()} rewritten")
+    if changed:
+        said.append(f"{listed(changed)} changed")
+    text = "; ".join(said)
+    return text[:1].upper() + text[1:] if text else "The same words as the current wording"
 
 
 # -- trust -------------------------------------------------------------------------------------------------------------
@@ -489,22 +486,18 @@ _STATUS_LOOK = {
     "pass": ("tick", "up"),
     "not_applicable": ("dash", "mute"),
 }
-_STATUS_ORDER = tuple(_STATUS_LOOK)
 
 
 def _trust(reading: Reading, spoken: Voice) -> Section:
-    found = [check_words(row, reading, spoken) for row in reading.result.checks.to_dicts()]
-    found.sort(key=lambda words: _STATUS_ORDER.index(words.status) if words.status in _STATUS_ORDER else 0)
     lines = tuple(
         Line(words.name, words.sentence, *_STATUS_LOOK.get(words.status, ("question", "mute")), words.status)
-        for words in found
+        for words in checks_in_words(reading, spoken)
     )
     blocks: tuple[Block, ...] = (
         (Lines(lines),) if lines else (Sentences(("No trust check has run for this test yet.",)),)
     )
-    return Section(
-        "trust", "Can we trust it?", blocks, queries=_queries(reading, ("All checks with their limits", "checks", ""))
-    )
+    queries = _queries(reading, ("All checks with their limits", "checks", ""))
+    return Section("trust", "Can we trust it?", blocks, queries=queries)
 
 
 # -- evidence over time ----------------------------------------------------------------------------------------------
@@ -512,57 +505,57 @@ def _trust(reading: Reading, spoken: Voice) -> Section:
 
 def _evidence(reading: Reading, spoken: Voice) -> Section | None:
     metric = reading.primary
-    scale = _display_scale(spoken, metric)
-    histories = {arm.id: reading.history(metric, arm.id) for arm in reading.others}
-    days = sorted({row["as_of"] for rows in histories.values() for row in rows})
-    if reading.result.edition.as_of is None:
+    if reading.day is None:
         return None
-    if len(days) < 2:
+    scale, history = _display_scale(spoken, metric), reading.history(metric)
+    if len(history) < 2:
         return Section(
             "evidence", "How the evidence grew", (Sentences(("There is only one day so far; a line needs two.",)),)
         )
     panels = []
     for arm in reading.others:
-        points = tuple(_point(row, metric, scale, spoken) for row in histories[arm.id])
-        known = [point for point in points if point.difference is not None]
-        end = "" if not known else spoken.difference(metric, float(known[-1].difference or 0.0) / scale)
-        panels.append(
-            EvidencePanel(arm.letter, arm.token, plain(arm.variant.label, 60), points, end, _mark(points, spoken))
-        )
-    limits = _evidence_limits(panels)
-    axis = axis_of(limits, lambda tick: _difference_ticks(spoken, metric)(tick / scale), pad=0.02)
+        found = [(day, comparisons[arm.id]) for day, comparisons in history.items() if arm.id in comparisons]
+        points = tuple(_point(day, comparison, scale, spoken) for day, comparison in found)
+        last = found[-1][1].difference if found else None
+        end = "" if last is None else spoken.difference(metric, last)
+        name = plain(arm.variant.label, 60)
+        panels.append(EvidencePanel(arm.letter, arm.token, name, points, end, _mark(points, spoken)))
+    chart = _evidence_chart(panels, history, metric, scale, spoken)
     unit = spoken.unit_of(metric)
-    first, last = days[0], days[-1]
-    chart = Evidence(
-        panels=tuple(panels),
-        axis=axis,
-        days=day_ticks(first, last, spoken.short_day),
-        first=first,
-        last=last,
-        label=f"Difference from {CURRENT}, {unit}, day by day: "
-        + "; ".join(f"{panel.name} {panel.points[-1].hover}" for panel in panels if panel.points),
+    caption = (
+        f"Difference from {CURRENT}, {unit}. Line: the estimate of all days so far. "
+        "Band: the range we are 95% sure of, however often you look."
     )
     picture = Picture(
         id="evidence-chart",
         wide=svg.evidence(chart, narrow=False),
         narrow=svg.evidence(chart, narrow=True),
-        figure=Markup(figures.figure_json(figures.evidence(chart), figures.evidence_narrow(chart))),  # noqa: S704 - JSON with <, >, & escaped
-        caption=f"Difference from {CURRENT}, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, however often you look.",
+        figure=figures.figure_json(figures.evidence(chart), figures.evidence_narrow(chart)),
+        caption=caption,
     )
+    condition = f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'"
     return Section(
         id="evidence",
         heading=_evidence_heading(reading, panels, spoken),
         lead=_evidence_lead(reading, spoken),
-        blocks=(picture, _evidence_table(reading, histories, metric, spoken)),
-        queries=_queries(
-            reading,
-            (
-                "The comparison on every day so far",
-                "estimates",
-                f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'",
-            ),
-            every_day=True,
-        ),
+        blocks=(picture, _evidence_table(reading, history, metric, spoken)),
+        queries=_queries(reading, ("The comparison on every day so far", "estimates", condition), every_day=True),
+    )
+
+
+def _evidence_chart(
+    panels: Sequence[EvidencePanel], days: Collection[date], metric: str, scale: float, spoken: Voice
+) -> Evidence:
+    first, last = min(days), max(days)
+    say = _difference_ticks(spoken, metric)
+    said = "; ".join(f"{panel.name} {panel.points[-1].hover}" for panel in panels if panel.points)
+    return Evidence(
+        panels=tuple(panels),
+        axis=axis_of(_evidence_limits(panels), lambda tick: say(tick / scale), pad=0.02),
+        days=day_ticks(first, last, spoken.short_day),
+        first=first,
+        last=last,
+        label=f"Difference from {CURRENT}, {spoken.unit_of(metric)}, day by day: {said}.",
     )
 
 
@@ -576,19 +569,18 @@ def _display_scale(spoken: Voice, metric: str) -> float:
             return 1 / 1_000
 
 
-def _point(row: Row, metric: str, scale: float, spoken: Voice) -> EvidencePoint:
-    difference, low, high = (row["difference_per_1000"], row["difference_low"], row["difference_high"])
-    within = Range(low, high)
-    hover = f"{spoken.day(row['as_of'])}: "
+def _point(day: date, comparison: Comparison, scale: float, spoken: Voice) -> EvidencePoint:
+    difference, within, metric = comparison.difference, comparison.difference_range, comparison.metric
+    hover = f"{spoken.day(day)}: "
     hover += "not known" if difference is None else spoken.difference(metric, difference)
     if within.is_known:
         hover += f" ({spoken.difference_range(metric, within)})"
-    hover += f", {spoken.prose_count(row['n'] + row['n_control'])} {spoken.words.readers}"
+    readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
     return EvidencePoint(
-        row["as_of"],
+        day,
         None if difference is None else difference * scale,
-        Range(None if low is None else low * scale, None if high is None else high * scale),
-        hover,
+        Range(None if within.low is None else within.low * scale, None if within.high is None else within.high * scale),
+        f"{hover}, {spoken.prose_count(readers)} {spoken.words.readers}",
     )
 
 
@@ -617,19 +609,16 @@ def _mark(points: Sequence[EvidencePoint], spoken: Voice) -> tuple[date, str] | 
 
 
 def _evidence_heading(reading: Reading, panels: Sequence[EvidencePanel], spoken: Voice) -> str:
+    """Say since when the range has stayed above zero, where it has on every day since; else stay neutral."""
     arm = reading.challenger
     neutral = "How the evidence grew"
     if arm is None or reading.result.decision.get("verdict") == "fix_first":
         return neutral
     points: Sequence[EvidencePoint] = next((panel.points for panel in panels if panel.letter == arm.letter), ())
     since, _ = clear_of_zero(points)
-    if not points or since is None or since == points[-1].day or (points[-1].difference or 0.0) <= 0:
+    if not points or since is None or since == points[-1].day or (points[-1].range.low or 0.0) <= 0:
         return neutral
-    return (
-        f"{wording(arm)} has been ahead for sure since {spoken.short_day(since)}"
-        if len(reading.others) > 1
-        else f"The lead has been sure since {spoken.short_day(since)}"
-    )
+    return f"{wording(arm)} has stayed above zero since {spoken.short_day(since)}"
 
 
 def _evidence_lead(reading: Reading, spoken: Voice) -> str:
@@ -645,24 +634,21 @@ def _evidence_lead(reading: Reading, spoken: Voice) -> str:
     return text.strip()
 
 
-def _evidence_table(reading: Reading, histories: dict[str, Sequence[Row]], metric: str, spoken: Voice) -> Table:
+def _evidence_table(
+    reading: Reading, history: Mapping[date, Mapping[str, Comparison]], metric: str, spoken: Voice
+) -> Table:
     columns = [Column("Day")]
     for arm in reading.others:
         columns += [
-            Column(f"{arm.letter} {plain(arm.variant.label, 24)}", f"difference {spoken.unit_of(metric)}", "number"),
-            Column(f"{arm.letter} range", "95%, any day", "number"),
-            Column(f"{arm.letter} evidence", "", "text"),
+            Column("Difference", spoken.unit_of(metric), "number", letter=arm.letter, token=arm.token),
+            Column("Range", "95%, however often you look", "number", letter=arm.letter, token=arm.token),
+            Column("Evidence", "", letter=arm.letter, token=arm.token),
         ]
-    by_day: dict[date, dict[str, Row]] = {}
-    for arm_id, rows in histories.items():
-        for row in rows:
-            by_day.setdefault(row["as_of"], {})[arm_id] = row
-    table_rows = []
-    for day in sorted(by_day, reverse=True):
+    rows = []
+    for day in sorted(history, reverse=True):
         cells: list[Cell] = []
         for arm in reading.others:
-            row = by_day[day].get(arm.id)
-            comparison = None if row is None else Comparison(arm, metric, row)
+            comparison = history[day].get(arm.id)
             if comparison is None or comparison.difference is None:
                 cells += [Cell("not known"), Cell("—"), Cell("—")]
                 continue
@@ -670,9 +656,9 @@ def _evidence_table(reading: Reading, histories: dict[str, Sequence[Row]], metri
             cells.append(Cell(spoken.difference(metric, comparison.difference)))
             cells.append(Cell(spoken.difference_range(metric, within) if within.is_known else "no range"))
             cells.append(Cell(evidence_words(comparison.e_value)))
-        table_rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
+        rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
     return Table(
-        "The comparison as it stood on each day", tuple(columns), tuple(table_rows), summary="The numbers, day by day"
+        "The comparison as it stood on each day", tuple(columns), tuple(rows), summary="The numbers, day by day"
     )
 
 
@@ -681,7 +667,7 @@ def _evidence_table(reading: Reading, histories: dict[str, Sequence[Row]], metri
 
 def _funnel(reading: Reading, spoken: Voice) -> Section | None:
     frame = reading.result.funnel
-    if reading.result.edition.as_of is None:
+    if reading.day is None:
         return None
     counts = {(row["step"], row["variant_id"]): row["readers"] for row in frame.to_dicts()}
     present = [step for step in _ORDER if any(counts.get((step, arm.id)) for arm in reading.arms)]
@@ -703,20 +689,21 @@ def _funnel(reading: Reading, spoken: Voice) -> Section | None:
                 "funnel-chart",
                 wide=svg.steps(chart, narrow=False),
                 narrow=svg.steps(chart, narrow=True),
-                figure=Markup(figures.figure_json(figures.steps(chart), figures.steps_narrow(chart))),  # noqa: S704 - as above
+                figure=figures.figure_json(figures.steps(chart), figures.steps_narrow(chart)),
                 caption=f"Share of readers who go on from one step to the next, against {CURRENT} (the line at zero).",
             )
         )
     columns = [Column("Step")]
     for arm in reading.arms:
-        columns.append(
-            Column(
-                f"{arm.letter} {plain(arm.variant.label, 24)}",
-                f"{spoken.words.readers}; share of the step before",
-                "number",
-            )
+        columns.append(Column(plain(arm.variant.label, 24), "", "number", letter=arm.letter, token=arm.token))
+    blocks.append(
+        Table(
+            "Readers at each step under each wording, and their share of the step before",
+            tuple(columns),
+            tuple(rows),
+            is_compact=True,
         )
-    blocks.append(Table("Readers at each step under each wording", tuple(columns), tuple(rows)))
+    )
     return Section(
         id="funnel",
         heading="Step by step",
@@ -782,61 +769,72 @@ def _steps(
 
 
 def _segments(reading: Reading, spoken: Voice) -> Section | None:
-    frame = reading.result.estimates
-    metric = reading.primary
-    found = frame.filter(
-        (pl.col("segment_kind") != "all") & (pl.col("basis") == "exposed") & (pl.col("metric") == metric)
-    )
-    if found.is_empty():
+    groups = _groups(reading)
+    if not groups:
         return None
-    if reading.result.edition.as_of is not None:
-        found = found.filter(pl.col("as_of") == pl.col("as_of").max())
-    comparisons = [
-        (row, Comparison(reading.arm_by_id[row["variant_id"]], metric, row))
-        for row in found.sort("segment_kind", "n", descending=[False, True]).to_dicts()
-        if row["variant_id"] in reading.arm_by_id
+    metric = reading.primary
+    drawn = [item for _, _, found in groups for item in found if _fewest(item) >= FEWEST_DRAWN]
+    values = [*(item.difference for item in drawn), *_clipped([item.difference_range for item in drawn])]
+    axis = axis_of(values, _difference_ticks(spoken, metric), most=4)
+    rows = [
+        _segment_row(kind, segment, comparison, spoken, axis) for kind, segment, found in groups for comparison in found
     ]
-    drawn = [comparison for row, comparison in comparisons if min(row["x"] or 0, row["x_control"] or 0) >= FEWEST_DRAWN]
-    axis = axis_of(
-        [side for item in drawn for side in (item.difference, *_clipped([item.difference_range]))],
-        _difference_ticks(spoken, metric),
-        most=4,
+    columns = (
+        Column("Group"),
+        Column("Wording"),
+        Column(spoken.words.asked.capitalize(), "with the current wording's", "number"),
+        Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis)),
     )
-    rows = []
-    for row, comparison in comparisons:
-        arm = comparison.arm
-        few = min(row["x"] or 0, row["x_control"] or 0)
-        cell = (
-            Cell("Too few to tell", f"{spoken.count(few)} {words_for(few, spoken)} in the smaller group")
-            if few < FEWEST_DRAWN
-            else _difference_cell(comparison, spoken, arm, axis)
-        )
-        head = Cell(f"{plain(str(row['segment']), 40)}", plain(str(row["segment_kind"]), 40))
-        readers = (row["n"] or 0) + (row["n_control"] or 0)
-        rows.append(
-            TableRow(
-                head, (Cell(plain(arm.variant.label, 40)), Cell(spoken.count(readers)), cell), arm.letter, arm.token
-            )
-        )
+    condition = f"basis = 'exposed' AND segment_kind <> 'all' AND metric = '{metric}'"
     return Section(
         id="groups",
         heading="Who it works for",
-        lead="Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and one group looking better than another is what chance does.",
-        blocks=(
-            Table(
-                "Difference by group of readers",
-                (Column("Group"), Column("Wording"), Column(spoken.words.asked.capitalize(), "both wordings", "number"), Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis))),
-                tuple(rows),
-            ),
+        lead=(
+            "Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and "
+            "some group always looks better than another by chance."
         ),
-        queries=_queries(reading, ("The comparison by group", "estimates", f"basis = 'exposed' AND segment_kind <> 'all' AND metric = '{metric}'")),
-    )  # fmt: skip
+        blocks=(Table("Difference by group of readers", columns, tuple(rows)),),
+        queries=_queries(reading, ("The comparison by group", "estimates", condition)),
+    )
+
+
+def _groups(reading: Reading) -> list[tuple[str, str, tuple[Comparison, ...]]]:
+    """Today's comparisons by kind of group and group, large groups first, variants in their order."""
+    frame = reading.result.estimates
+    is_group = (
+        (pl.col("segment_kind") != "all") & (pl.col("basis") == "exposed") & (pl.col("metric") == reading.primary)
+    )
+    found = frame.filter(is_group)
+    if reading.day is not None:
+        found = found.filter(pl.col("as_of") == reading.day)
+    parts = found.partition_by("segment_kind", "segment", as_dict=True, maintain_order=True)
+    order = {arm.id: place for place, arm in enumerate(reading.arms)}
+    groups = [
+        (str(kind), str(segment), tuple(sorted(reading.compared(part.to_dicts()), key=lambda item: order[item.arm.id])))
+        for (kind, segment), part in parts.items()
+    ]
+    return sorted(groups, key=lambda group: (group[0], -max((item.number("n") or 0 for item in group[2]), default=0)))
+
+
+def _fewest(comparison: Comparison) -> float:
+    return min(comparison.number("x") or 0, comparison.number("x_control") or 0)
+
+
+def _segment_row(kind: str, segment: str, comparison: Comparison, spoken: Voice, axis: Axis) -> TableRow:
+    arm, few = comparison.arm, int(_fewest(comparison))
+    readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
+    cell = _difference_cell(comparison, spoken, arm, axis)
+    if few < FEWEST_DRAWN:
+        cell = Cell("Too few to tell", f"{spoken.count(few)} {words_for(few, spoken)} in the smaller group")
+    head = Cell(plain(segment, 40), plain(kind.replace("_", " "), 40))
+    who = Cell(plain(arm.variant.label, 40), letter=arm.letter)
+    return TableRow(head, (who, Cell(spoken.count(readers)), cell), token=arm.token)
 
 
 def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
     experiment = reading.result.experiment
     if not experiment.guardrails:
-        if reading.result.edition.as_of is None:
+        if reading.day is None:
             return None
         return Section(
             "cost",
@@ -909,15 +907,15 @@ def _unknown(reading: Reading, spoken: Voice) -> Section:
         if comparison.reason is not None:
             subject = f"{metric_name(comparison.metric, spoken)}, {wording(comparison.arm)}"
             said.append(f"{subject}: {lower_first(reason_words(comparison.reason, spoken))}")
-    for row in result.checks.filter(pl.col("status") == "not_applicable").to_dicts():
-        words = check_words(row, reading, spoken)
-        said.append(f"{words.name}: {lower_first(words.sentence)}")
-    if result.edition.as_of is None:
+    for words in checks_in_words(reading, spoken):
+        if words.status == "not_applicable":
+            said.append(f"Check “{lower_first(words.name)}”: {lower_first(words.sentence)}")
+    if reading.day is None:
         said.append(
             "The table has no dates: how the evidence grew, when an answer is due and what it is worth a month cannot be said."
         )
-    elif result.window_hours is not None:
-        opened = result.edition.as_of - timedelta(hours=result.window_hours)
+    elif result.window_hours is not None and reading.day <= result.experiment.planned_end:
+        opened = reading.day - timedelta(hours=result.window_hours)
         said.append(
             f"Readers first asked after {spoken.day(opened)} can still act inside their {window_words(result.window_hours)}; they count with what they did so far."
         )
@@ -953,7 +951,7 @@ def _plan(reading: Reading, spoken: Voice) -> Section:
             "Not registered" if experiment.smallest_effect is None else spoken.margin(experiment.smallest_effect),
         ),
     ]
-    if result.edition.as_of is not None:
+    if reading.day is not None:
         items.insert(
             1, ("Runs", f"{spoken.day(experiment.starts)} to {spoken.day(experiment.planned_end)} at the latest")
         )
@@ -994,7 +992,7 @@ def _plan(reading: Reading, spoken: Voice) -> Section:
 
 def _queries(reading: Reading, *wanted: tuple[str, str, str], every_day: bool = False) -> tuple[Query, ...]:
     """Queries on the published tables; ids are slugs and dates are dates, so nothing from outside can enter the SQL."""
-    as_of, experiment = reading.result.edition.as_of, reading.result.experiment
+    as_of, experiment = reading.day, reading.result.experiment
     if as_of is None:
         return ()
     found = []

@@ -56,12 +56,21 @@ def _text(x: float, y: float, text: str, css: str = "", anchor: str = "start") -
     return f'<text class="{css}" x="{_n(x)}" y="{_n(y)}"{place}>{escape(text)}</text>'
 
 
-def _vertical_grid(axis: Axis, frame: Frame, *, labels: bool = True, drop: float = 18) -> list[str]:
+def _vertical_grid(
+    axis: Axis,
+    frame: Frame,
+    *,
+    labels: bool = True,
+    drop: float = 18,
+    spans: Sequence[tuple[float, float]] = (),
+) -> list[str]:
+    """Grid lines over the whole frame, or only over `spans` of y where text stands between them."""
     parts: list[str] = []
     for tick, label in zip(axis.ticks, axis.labels, strict=True):
         x = frame.x(axis.place(tick))
         is_zero = abs(tick) < 1e-12
-        parts.append(_line(x, frame.top, x, frame.top + frame.height, "zero" if is_zero else "grid"))
+        for top, bottom in spans or ((frame.top, frame.top + frame.height),):
+            parts.append(_line(x, top, x, bottom, "zero" if is_zero else "grid"))
         if labels:
             anchor = "start" if axis.place(tick) < 0.04 else "end" if axis.place(tick) > 0.96 else "middle"
             parts.append(_text(x, frame.top + frame.height + drop, label, "tick", anchor))
@@ -96,10 +105,11 @@ def hero(chart: Hero, width: float = 400) -> Markup:
     """Return range bars, one row of 62 px a wording: name left, value right, bar below, the control's value dashed."""
     row_height, top = 62.0, 8.0
     frame = Frame(8, top, width - 16, row_height * len(chart.rows) + 4)
-    parts = _vertical_grid(chart.axis, frame)
+    spans = [(top + index * row_height + 27, top + index * row_height + 55) for index in range(len(chart.rows))]
+    parts = _vertical_grid(chart.axis, frame, spans=spans)
     if chart.reference is not None:
         x = frame.x(chart.axis.place(chart.reference))
-        parts.append(_line(x, top, x, top + frame.height, "reference"))
+        parts += [_line(x, start, x, end, "reference") for start, end in spans]
     for index, row in enumerate(chart.rows):
         parts += _hero_row(chart, frame, row, top + index * row_height)
     return _svg(width, top + frame.height + 28, chart.label, parts, "hero-chart")
@@ -155,7 +165,7 @@ def evidence_height(panels: int, *, narrow: bool) -> float:
 
 
 #: Margins of an evidence panel in pixels (left, right, top, bottom), the same in both drawings.
-EVIDENCE_MARGINS = {False: (64.0, 118.0, 40.0, 32.0), True: (54.0, 14.0, 44.0, 30.0)}
+EVIDENCE_MARGINS = {False: (64.0, 118.0, 40.0, 32.0), True: (54.0, 24.0, 44.0, 30.0)}
 
 
 def _evidence_panel(
@@ -243,6 +253,8 @@ def _clip(pixel: float) -> float:
 
 
 STEP_HEIGHT = {False: 46.0, True: 66.0}
+#: Variants whose change stands as a number beside the funnel's name on a phone; the table has all.
+MOST_BESIDE = 2
 
 
 def steps_height(rows: int, *, narrow: bool) -> float:
@@ -260,7 +272,11 @@ def steps(chart: Steps, *, narrow: bool) -> Markup:
     height = steps_height(len(chart.rows), narrow=narrow)
     left, right, top, bottom = STEP_MARGINS[narrow]
     frame = Frame(left, top, width - left - right, height - top - bottom)
-    parts = _vertical_grid(chart.axis, frame)
+    spans = [
+        (top + index * STEP_HEIGHT[narrow] + 28, top + (index + 1) * STEP_HEIGHT[narrow])
+        for index in range(len(chart.rows))
+    ]
+    parts = _vertical_grid(chart.axis, frame, spans=spans if narrow else ())
     for index, row in enumerate(chart.rows):
         parts += _step_row(chart, frame, row, top + index * STEP_HEIGHT[narrow], width, narrow=narrow)
     return _svg(width, height, chart.label, parts, "narrow" if narrow else "wide")
@@ -270,9 +286,12 @@ def _step_row(chart: Steps, frame: Frame, row: StepRow, y: float, width: float, 
     middle = y + (46 if narrow else STEP_HEIGHT[narrow] / 2)
     if narrow:
         parts = [_text(frame.left, y + 20, row.name, "row-name plain halo")]
-        if row.dots:
-            parts.append(_text(width - 10, y + 20, "  ".join(dot.text for dot in row.dots[:2]), "tick halo", "end"))
-        else:
+        for place, dot in enumerate(reversed(row.dots[:MOST_BESIDE])):
+            words = f"{dot.letter} {dot.text}"
+            parts.append(
+                f'<g class="{dot.token}">{_text(width - 10 - place * 72, y + 20, words, "row-value small", "end")}</g>'
+            )
+        if not row.dots:
             parts.append(_text(frame.left, y + 40, row.note, "tick halo"))
     else:
         parts = [_text(10, middle - 2, row.name, "row-name plain"), _text(10, middle + 15, row.note, "tick")]

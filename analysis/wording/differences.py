@@ -114,9 +114,14 @@ def _pieces(steps: Sequence[Step], before: Sequence[str], after: Sequence[str]) 
             yield Piece("".join(after[j1:j2]), "same")
             continue
         if i2 > i1:
-            yield Piece("".join(before[i1:i2]), "replaced")
+            yield Piece("".join(before[i1:i2]).rstrip(), "replaced")
         if j2 > j1:
-            yield Piece("".join(after[j1:j2]), "new")
+            text = "".join(after[j1:j2])
+            words = text.rstrip()
+            if words:
+                yield Piece(words, "new")
+            if words != text:
+                yield Piece(text[len(words) :], "same")
 
 
 def _key(word: str) -> str:

@@ -364,13 +364,13 @@ BLOCKED_SPLIT = {
 
 PROVEN = Story(
     id="because-of-you",
-    name="Thanks before need, below the article",
+    name="Thanks before need",
     arms=(Arm(399_107, 2_362), Arm(398_764, 2_893), Arm(399_512, 2_401)),
     verdict="use_it",
     variant_id="b",
     basis="proven",
     previous={"verdict": "keep_asking", "variant_id": None, "basis": None, "as_of": TODAY - timedelta(days=1)},
-    decision={"proven_at": date(2026, 11, 2)},
+    decision={"proven_at": date(2026, 10, 23)},
     notes=("41 readers were seen in two wordings; they count in the one they saw first.",),
     segments=True,
 )

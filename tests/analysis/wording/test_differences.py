@@ -20,15 +20,15 @@ def marked(current: str, other: str) -> str:
     ("current", "other", "expected"),
     [
         ("We need your help today", "We need your help today", "We need your help today"),
-        ("We need your help today", "We need your gift today", "We need your {help }[gift ]today"),
-        ("We need your help", "We need your help today", "We need your help[ today]".replace("help[ ", "help [")),
-        ("We really need your help", "We need your help", "We {really }need your help"),
+        ("We need your help today", "We need your gift today", "We need your {help}[gift] today"),
+        ("We need your help", "We need your help today", "We need your help [today]"),
+        ("We really need your help", "We need your help", "We {really}need your help"),
         ("Give today.", "give today!", "give today!"),
         # a single common word between two changes belongs to the change
         (
             "Please read this note and give to us if you can",
             "Please read this story or give for us if you can",
-            "Please read this {note and give to }[story or give for ]us if you can",
+            "Please read this {note and give to}[story or give for] us if you can",
         ),
         ("読者の支援が必要です", "読者の寄付が必要です", "読者の{支援}[寄付]が必要です"),
     ],
