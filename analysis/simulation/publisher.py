@@ -56,11 +56,11 @@ _NEW, _RETURNING, _SUBSCRIBER = range(3)
 #: Ids beyond 2^53, which a reader that passes them through a double would blur.
 _PAGEVIEW_IDS, _EVENT_IDS, _IDS_A_DAY = 7_100_000_000_000_000_000, 7_200_000_000_000_000_000, 1_000_000_000_000
 
-#: Days (numbers) of a mixed publisher on which deliveries are out of the ordinary.
-HOURLY_DAY, GZIP_DAY, RETRIES_DAY, SPOILED_PAGEVIEWS_DAY, SPOILED_EVENTS_DAY = 4, 9, 8, 16, 17
-TWICE_DAY, LEGACY_DAY, SPOILED_GIFTS_DAY, BROKEN_LINE_DAY, PARQUET_GIFTS_DAY = 15, 20, 10, 14, 6
+#: Deliveries of a mixed publisher that are out of the ordinary, by position in a full period.
+SPLIT_DAY, GZIP_DAY, RETRIES_DAY, SPOILED_PAGEVIEWS_DAY, SPOILED_EVENTS_DAY = 8, 18, 15, 30, 33
+TWICE_DAY, LEGACY_DAY, SPOILED_GIFTS_DAY, BROKEN_LINE_DAY, PARQUET_GIFTS_DAY = 28, 36, 12, 22, 5
 #: Every week: the day whose late rows come two days after it, and the day on which the app sends a file of its own.
-LATE_WEEKDAY, SPLIT_WEEKDAY, LATE_SHARE, LATE_DAYS = 3, 5, 0.03, 2
+LATE_WEEKDAY, APP_WEEKDAY, LATE_SHARE, LATE_DAYS = 3, 5, 0.03, 2
 
 
 def simulate(folder: Path, size: SimulationSize, *, seed: int = 1, progress: Progress | None = None) -> Truth:
@@ -339,6 +339,9 @@ class _Publisher:
         self._deliver_views(day, today, views)
         self._deliver_events(day, today, events)
 
+    def _is(self, day: int, position: int) -> bool:
+        return day == self.size.number_at(position)
+
     def _hold_back(self, kind: faults.Kind, day: int, rows: pl.DataFrame) -> pl.DataFrame:
         """Deliver some rows two days later than the others, and return the others."""
         is_late = pl.Series(stream(self.seed, f"late {kind}", day).random(rows.height) < LATE_SHARE)
@@ -349,30 +352,30 @@ class _Publisher:
 
     def _deliver_views(self, day: int, today: date, views: pl.DataFrame) -> None:
         landing, tally = self.landing, self.tally
-        if day == SPOILED_PAGEVIEWS_DAY:
+        if self._is(day, SPOILED_PAGEVIEWS_DAY):
             spoiled = faults.faulty(views, faults.FAULTY_TYPED_PAGEVIEWS, "pageviews", "event_id", tally)
             repeated = views.head(100)
             tally.duplicates["pageviews"] += repeated.height
             views = pl.concat([views, repeated, spoiled])
-        if day == LEGACY_DAY:
+        if self._is(day, LEGACY_DAY):
             resent = _as_text(views.slice(views.height // 3, 40))
             tally.duplicates["pageviews"] += resent.height
             spoiled = faults.faulty(resent, faults.FAULTY_PAGEVIEWS, "pageviews", "event_id", tally)
             landing.write("pageviews", today, "legacy", pl.concat([resent, spoiled]), "csv")
-        if day % 7 == SPLIT_WEEKDAY:
+        if day % 7 == APP_WEEKDAY:
             from_app = pl.col("device") == "app"
             landing.write("pageviews", today, "app", views.filter(from_app), "parquet")
             web = views.filter(~from_app).with_columns(pl.col("reader_id").cast(pl.Int64))
             landing.write("pageviews", today, "web", web, "parquet")
             return
         path = landing.write("pageviews", today, "pageviews", views, "parquet")
-        if day == TWICE_DAY:
+        if self._is(day, TWICE_DAY):
             landing.deliver_again("pageviews", path, views.height, today + timedelta(days=1), "resent")
             tally.duplicates["pageviews"] += views.height
 
     def _deliver_events(self, day: int, today: date, events: pl.DataFrame) -> None:
         landing, tally = self.landing, self.tally
-        if day == RETRIES_DAY:
+        if self._is(day, RETRIES_DAY):
             resent = _as_text(events.slice(events.height // 2, 120))
             tally.duplicates["appeal_events"] += resent.height
             spoiled = faults.faulty(resent, faults.FAULTY_EVENTS, "appeal_events", "event_id", tally)
@@ -381,16 +384,17 @@ class _Publisher:
             landing.write(
                 "appeal_events", today, "app-retries", rows, "ndjson", ['{"event_id": "cut-off", "occurred_at": "2026-']
             )
-        if day == SPOILED_EVENTS_DAY:
+        if self._is(day, SPOILED_EVENTS_DAY):
             spoiled = faults.faulty(events, faults.FAULTY_TYPED_EVENTS, "appeal_events", "event_id", tally)
             repeated = events.head(80)
             tally.duplicates["appeal_events"] += repeated.height
             events = pl.concat([events, repeated, spoiled])
-        if day == HOURLY_DAY:
-            hour = events["occurred_at"].dt.convert_time_zone("Europe/London").dt.hour()
-            for part in sorted(hour.unique().to_list()):
-                landing.write("appeal_events", today, f"appeals-{part:02d}", events.filter(hour == part), "parquet")
-        elif day == GZIP_DAY:
+        if self._is(day, SPLIT_DAY):
+            quarter = events["occurred_at"].dt.hour() // 6
+            for part in sorted(quarter.unique().to_list()):
+                name = f"appeals-{6 * part:02d}h"
+                landing.write("appeal_events", today, name, events.filter(quarter == part), "parquet")
+        elif self._is(day, GZIP_DAY):
             landing.write("appeal_events", today, "appeals", _as_text(events), "ndjson.gz")
         else:
             landing.write("appeal_events", today, "appeals", events, "parquet")
@@ -406,25 +410,27 @@ class _Publisher:
         self.tally.late["contributions"] += int((delivered > occurred).sum()) if step == 1 else 0
         days = set(np.unique(delivered).tolist())
         if self.size.is_mixed:
-            days |= {SPOILED_GIFTS_DAY, BROKEN_LINE_DAY}  # a small publisher may have no gift on them
+            days |= {
+                self.size.number_at(position) for position in (SPOILED_GIFTS_DAY, BROKEN_LINE_DAY)
+            }  # a small publisher may have no gift on them
         for day in sorted(days):
             self._deliver_day_payments(day, rows.filter(pl.Series(delivered == day)), rows)
 
     def _deliver_day_payments(self, day: int, rows: pl.DataFrame, all_rows: pl.DataFrame) -> None:
         landing, tally, today = self.landing, self.tally, self.size.day_number(day)
-        if not self.size.is_mixed or day == PARQUET_GIFTS_DAY:
+        if not self.size.is_mixed or self._is(day, PARQUET_GIFTS_DAY):
             landing.write("contributions", today, "payments", rows, "parquet")
             return
         suffix: Suffix = ("csv", "csv.gz", "ndjson", "csv")[day % 4]
         text = _as_text(rows, local=suffix == "csv")
         broken: list[str] = []
-        if day == SPOILED_GIFTS_DAY:
+        if self._is(day, SPOILED_GIFTS_DAY):
             sound = _as_text(all_rows.filter(pl.col("status") == "settled", pl.col("refund_of").is_null()))
             spoiled = faults.faulty(sound, faults.FAULTY_CONTRIBUTIONS, "contributions", "contribution_id", tally)
             resent = text.head(5)
             tally.duplicates["contributions"] += resent.height
             text = pl.concat([text, spoiled, resent])
-        if day == BROKEN_LINE_DAY:
+        if self._is(day, BROKEN_LINE_DAY):
             broken = ['{"contribution_id": "pay-cut", "amount_minor": 500, "curren']
             tally.set_aside("contributions", "unreadable_row", 1)
         landing.write("contributions", today, "payments", text, suffix, broken)

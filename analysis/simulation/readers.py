@@ -103,7 +103,7 @@ def news_factors(size: SimulationSize) -> Floats:
     """How many passers-by come on each day, relative to an ordinary one; `(days,)`."""
     factors = np.array([WEEKDAYS[(size.first_day + timedelta(days=day)).weekday()] for day in range(size.days)])
     for position, factor in NEWS_PEAKS:
-        day = (size.day(position) - size.first_day).days
+        day = size.number_at(position)
         if 0 <= day < size.days:
             factors[day] *= factor
     return factors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-#: Last publisher's day of every preset: fixed, so that the same seed gives the same bytes on any day.
+#: Last publisher's day of the presets but `TINY`: fixed, so that the same seed gives the same bytes on any day.
 LAST_DAY = date(2026, 11, 8)
 
 #: Rows of pageviews and appeal events for one reader of a full period; measured on `DEMO`.
@@ -44,12 +44,16 @@ class SimulationSize:
 
     def day(self, position: int) -> date:
         """Publisher's day at `position` of a full period, which may lie beyond its end; shrunk to this period."""
-        return self.first_day + timedelta(days=round(position * self.days / FULL_PERIOD))
+        return self.day_number(self.number_at(position))
+
+    def number_at(self, position: int) -> int:
+        """Number of the day at `position` of a full period, shrunk to this period."""
+        return round(position * self.days / FULL_PERIOD)
 
 
 DEMO = SimulationSize("demo", readers=620_000)
-TINY = SimulationSize("tiny", readers=6_000, days=28)
-TRUTH = SimulationSize("truth", readers=150_000, days=42, days_per_delivery=7, is_mixed=False)
+TINY = SimulationSize("tiny", readers=5_000, days=14, last_day=date(2026, 10, 31))
+TRUTH = SimulationSize("truth", readers=240_000, days=42, days_per_delivery=7, is_mixed=False)
 
 #: The presets by name.
 SIZES = {size.name: size for size in (DEMO, TINY, TRUTH)}
