@@ -13,19 +13,25 @@ from datetime import UTC, date, datetime
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from analysis.contract import KINDS, Column, Kind, key_columns, stored_columns
 from analysis.errors import LandingError
-from analysis.landing import BAD_LINES, LandedFile, content_hash, landed_files, read_rows
+from analysis.landing import BAD_LINES, ROW_NUMBER, LandedFile, content_hash, landed_files, read_rows
 from analysis.money import read_rates
 from analysis.registry import Experiment
 from analysis.store import FileEntry, LandedVersion, NewPart, Warehouse
-from analysis.validation import Rules, validate
+from analysis.validation import FAULT, Rules, refused, validate
 
 #: Rows hashed and staged at a time; bounds the memory of the Polars side.
 BATCH_ROWS = 500_000
 
+#: Rows of a DuckDB row group.
+ROW_GROUP = 122_880
+
 Progress = Callable[[str, int, int], None]
+
+_REFUSED_SCHEMA = {"row_number": pl.Int64, "reason": pl.String, "column_name": pl.String, "example": pl.String}
 
 
 @dataclass(frozen=True)
@@ -95,16 +101,17 @@ def ingest(
     )
     before = {kind: _days(warehouse, kind) for kind in KINDS}
     totals = {"received": 0, "accepted": 0, "duplicate": 0, "quarantined": 0, "unreadable": 0}
-    key = settings.hash_key().decode("latin-1")
-    for number, file in enumerate(due):
-        progress(file.name, number, len(due))
-        entry = _ingest_file(warehouse, file, hashes[file.kind, file.name], rules, key, run_id)
-        warehouse.record_file(entry)
-        totals["received"] += entry.received or 0
-        totals["accepted"] += entry.accepted
-        totals["duplicate"] += entry.duplicate
-        totals["quarantined"] += entry.quarantined
-        totals["unreadable"] += entry.status == "unreadable"
+    with warehouse.compute() as connection:
+        connection.execute("SET VARIABLE hash_key = $key", {"key": settings.hash_key().decode("latin-1")})
+        for number, file in enumerate(due):
+            progress(file.name, number, len(due))
+            entry = _ingest_file(connection, warehouse, file, hashes[file.kind, file.name], rules, run_id)
+            warehouse.record_file(entry)
+            totals["received"] += entry.received or 0
+            totals["accepted"] += entry.accepted
+            totals["duplicate"] += entry.duplicate
+            totals["quarantined"] += entry.quarantined
+            totals["unreadable"] += entry.status == "unreadable"
     progress("", len(due), len(due))
     after = {kind: _days(warehouse, kind) for kind in KINDS}
     return Ingested(
@@ -138,50 +145,63 @@ def _days(warehouse: Warehouse, kind: Kind) -> dict[str, frozenset[int]]:
 
 
 def _ingest_file(
-    warehouse: Warehouse, file: LandedFile, digest: str, rules: Rules, key: str, run_id: str | None
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    file: LandedFile,
+    digest: str,
+    rules: Rules,
+    run_id: str | None,
 ) -> FileEntry:
-    with warehouse.compute() as connection:
+    try:
         try:
-            try:
-                _stage(connection, file, rules, key, carefully=False)
-            except BAD_LINES:
-                _stage(connection, file, rules, key, carefully=True)
-        except (LandingError, OSError) as problem:
-            return FileEntry(
-                kind=file.kind,
-                path=file.name,
-                content_hash=digest,
-                bytes=file.bytes,
-                modified_ns=file.modified_ns,
-                received=None,
-                accepted=0,
-                duplicate=0,
-                duplicate_elsewhere=0,
-                quarantined=0,
-                status="unreadable",
-                message=str(problem),
-                run_id=run_id,
-            )
-        return _settle(connection, warehouse, file, digest, run_id)
+            quarantine = _stage(connection, file, rules, carefully=False)
+        except BAD_LINES:
+            quarantine = _stage(connection, file, rules, carefully=True)
+    except (LandingError, OSError) as problem:
+        return FileEntry(
+            kind=file.kind,
+            path=file.name,
+            content_hash=digest,
+            bytes=file.bytes,
+            modified_ns=file.modified_ns,
+            received=None,
+            accepted=0,
+            duplicate=0,
+            duplicate_elsewhere=0,
+            quarantined=0,
+            status="unreadable",
+            message=str(problem),
+            run_id=run_id,
+        )
+    return _settle(connection, warehouse, file, digest, quarantine, run_id)
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, file: LandedFile, rules: Rules, key: str, *, carefully: bool) -> None:
+def _stage(connection: duckdb.DuckDBPyConnection, file: LandedFile, rules: Rules, *, carefully: bool) -> pl.DataFrame:
+    """Leave the valid rows of a file in the table `staged`, secrets hashed; return the rows set aside.
+
+    A raw id is in memory only for as long as its batch; the table, which may spill to disk, has never held it.
+    """
     columns = stored_columns(file.kind)
-    connection.execute("SET VARIABLE hash_key = $key", {"key": key})
     definitions = ", ".join(f"{column.stored_name} {column.sql_type}" for column in columns)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged ({definitions}, day DATE, row_number BIGINT, "
-        "reason VARCHAR, column_name VARCHAR, example VARCHAR)"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged ({definitions}, day DATE, row_number BIGINT)")
     select = ", ".join(f"{_kept(column)} AS {column.stored_name}" for column in columns)
+    kept = [column.name for column in columns]
+    quarantine = []
     for batch in validate(read_rows(file, carefully=carefully), file.kind, rules).collect_batches(
         chunk_size=BATCH_ROWS
     ):
-        connection.register("batch", batch.to_arrow())
-        connection.execute(
-            f"INSERT INTO staged SELECT {select}, day, _row_number, _reason, _column, _example FROM batch"
-        )
+        valid = batch.filter(pl.col(FAULT).is_null()).select(*kept, "day", ROW_NUMBER)
+        connection.register("batch", in_chunks(valid))
+        connection.execute(f"INSERT INTO staged SELECT {select}, day, {ROW_NUMBER} FROM batch")
         connection.unregister("batch")
+        quarantine.append(refused(batch, file.kind, rules))
+    return pl.concat(quarantine) if quarantine else pl.DataFrame(schema=_REFUSED_SCHEMA)
+
+
+def in_chunks(frame: pl.DataFrame) -> pa.Table:
+    """The frame as an Arrow table in chunks of a DuckDB row group: DuckDB gives a thread a chunk, not a part of one."""
+    table = frame.to_arrow().combine_chunks()
+    return pa.Table.from_batches(table.to_batches(max_chunksize=ROW_GROUP), schema=table.schema)
 
 
 def _kept(column: Column) -> str:
@@ -196,43 +216,40 @@ def _kept(column: Column) -> str:
 
 
 def _settle(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, file: LandedFile, digest: str, run_id: str | None
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    file: LandedFile,
+    digest: str,
+    quarantine: pl.DataFrame,
+    run_id: str | None,
 ) -> FileEntry:
+    """Take duplicates out of `staged`, write a part a day, and return the file's ledger entry."""
+    (valid,) = _row(connection, "SELECT count(*) FROM staged")
+    received, quarantined = valid + quarantine.height, quarantine.height
     keys = ", ".join(column.stored_name for column in key_columns(file.kind))
-    received, quarantined = _row(connection, "SELECT count(*), count(reason) FROM staged")
     scope = "true" if file.kind == "contributions" else "day"  # a payment's second report may come on another day
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT row_number FROM (
-            SELECT row_number, row_number() OVER (PARTITION BY {keys}, {scope} ORDER BY row_number) AS occurrence
-            FROM staged
-            WHERE reason IS NULL AND ({keys}) IN (
-                SELECT ({keys}) FROM staged WHERE reason IS NULL GROUP BY {keys}, {scope} HAVING count(*) > 1))
-        WHERE occurrence > 1"""
-    )
-    connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM repeated)")
-    (inside,) = _row(connection, "SELECT count(*) FROM repeated")
+    inside = _remove_repeated(connection, keys, scope)
     elsewhere = _remove_known(connection, warehouse, file, keys, scope)
-    (accepted,) = _row(connection, "SELECT count(*) FROM staged WHERE reason IS NULL")
     parts: list[NewPart] = []
     names = ", ".join(column.stored_name for column in stored_columns(file.kind))
     bots = "count(CASE WHEN is_bot THEN 1 END)" if "is_bot" in names else "0"
     for day, without_reader, marked in connection.execute(
-        f"SELECT day, count(*) - count(reader_key), {bots} FROM staged WHERE reason IS NULL GROUP BY day ORDER BY day"
+        f"SELECT day, count(*) - count(reader_key), {bots} FROM staged GROUP BY day ORDER BY day"
     ).fetchall():
-        select = f"SELECT {names}, day FROM staged WHERE reason IS NULL AND day = DATE '{day.isoformat()}'"
+        select = f"SELECT {names}, day FROM staged WHERE day = DATE '{day.isoformat()}'"
         part = warehouse.write_query(connection, select, file.kind, day.isoformat())
         parts.append(replace(part, without_reader=without_reader, bots=marked))
+    accepted = sum(part.rows for part in parts)
+    reasons: list[tuple[str, str | None, int, str | None]] = []
     if quarantined:
-        refused = connection.sql(
-            "SELECT row_number, reason, column_name, example FROM staged WHERE reason IS NOT NULL ORDER BY row_number"
-        ).pl()
-        parts.append(
-            warehouse.write_frame(refused.with_columns(pl.lit(file.name).alias("path")), "quarantine", file.kind)
+        ordered = quarantine.sort("row_number").with_columns(pl.lit(file.name).alias("path"))
+        parts.append(warehouse.write_frame(ordered, "quarantine", file.kind))
+        reasons = (
+            quarantine.group_by("reason", "column_name")
+            .agg(pl.len(), pl.col("example").min())
+            .sort("reason", "column_name")
+            .rows()
         )
-    reasons = connection.execute(
-        "SELECT reason, column_name, count(*), min(example) FROM staged WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
     return FileEntry(
         kind=file.kind,
         path=file.name,
@@ -252,27 +269,41 @@ def _settle(
     )
 
 
+def _remove_repeated(connection: duckdb.DuckDBPyConnection, keys: str, scope: str) -> int:
+    """Delete staged rows whose key stands earlier in the same file; return how many."""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE repeated AS
+        SELECT row_number FROM (
+            SELECT row_number, row_number() OVER (PARTITION BY {keys}, {scope} ORDER BY row_number) AS occurrence
+            FROM staged
+            SEMI JOIN (SELECT {keys} FROM staged GROUP BY {keys}, {scope} HAVING count(*) > 1) USING ({keys}))
+        WHERE occurrence > 1"""
+    )
+    (repeated,) = _row(connection, "SELECT count(*) FROM repeated")
+    if repeated:
+        connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM repeated)")
+    return repeated
+
+
 def _remove_known(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, file: LandedFile, keys: str, scope: str
 ) -> int:
     """Delete staged rows whose key another file in force has brought already; return how many."""
     days = None
     if scope == "day":
-        days = {
-            day.isoformat()
-            for (day,) in connection.execute("SELECT DISTINCT day FROM staged WHERE reason IS NULL").fetchall()
-        }
+        days = {day.isoformat() for (day,) in connection.execute("SELECT DISTINCT day FROM staged").fetchall()}
     parts = [str(part.path) for part in warehouse.parts_of_others(file.kind, file.name, days)]
     if not parts:
         return 0
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known AS
-        SELECT row_number FROM staged SEMI JOIN read_parquet($parts, union_by_name = true) USING ({keys})
-        WHERE reason IS NULL""",
+        SELECT row_number FROM staged SEMI JOIN read_parquet($parts, union_by_name = true) USING ({keys})""",
         {"parts": parts},
     )
-    connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM known)")
-    return _row(connection, "SELECT count(*) FROM known")[0]
+    (known,) = _row(connection, "SELECT count(*) FROM known")
+    if known:
+        connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM known)")
+    return known
 
 
 def _row(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[int, ...]:

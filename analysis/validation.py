@@ -6,7 +6,7 @@ Duplicates are not sought here (`ingestion.py`), and nothing here reads or write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -31,14 +31,13 @@ REASONS: dict[str, str] = {
     "future_timestamp": "The event lies in the future of the machine that read it.",
 }
 
-REASON, COLUMN, EXAMPLE = "_reason", "_column", "_example"
+#: Column with the number of a row's first fault.
+FAULT = "_fault"
 
 #: Clocks of senders run ahead of ours by less than this.
 CLOCK_SKEW = timedelta(minutes=10)
 #: A rate is taken from at most this many days before the payment: reference rates pause at weekends and holidays.
 RATE_AGE = timedelta(days=7)
-
-Fault = tuple[pl.Expr, str, str | None]
 
 _TRUE, _FALSE = ("true", "1", "t", "yes"), ("false", "0", "f", "no")
 
@@ -74,21 +73,26 @@ class Rules:
 
 
 def validate(rows: pl.LazyFrame, kind: Kind, rules: Rules) -> pl.LazyFrame:
-    """Return every row typed, with the publisher's `day`, and with a reason where it is set aside.
+    """Return every row typed, with the publisher's `day`, and with the number of its fault where it has one.
 
     Returns:
-        The contract's columns in their types, `day` (Date), for contributions the reporting columns, `ROW_NUMBER`,
-        and `_reason`, `_column`, `_example`, which are null for a valid row. One row per row of the input, in any
-        order. The first fault of a row in contract order gives the reason.
+        The contract's columns in their types, `day` (Date), for contributions the reporting columns, `ROW_NUMBER`, the
+        landed values as `raw_<column>`, and `FAULT`, null for a valid row. One row per row of the input, in any order.
+        The first fault of a row in contract order is its fault; `refused` puts it into words.
     """
     schema = rows.collect_schema()
     columns = CONTRACT[kind]
-    raw = {column.name: _clean(column, schema[column.name]) for column in columns}
-    typed = rows.select(
-        ROW_NUMBER,
-        IS_UNREADABLE,
-        *[raw[column.name].alias(f"raw_{column.name}") for column in columns],
-        *[_parse(column, raw[column.name], schema[column.name]).alias(column.name) for column in columns],
+    # Each step sees the last one's columns, so that no text is stripped or parsed twice.
+    typed = (
+        rows.select(
+            ROW_NUMBER,
+            IS_UNREADABLE,
+            *[_stripped(column, schema[column.name]).alias(f"raw_{column.name}") for column in columns],
+        )
+        .with_columns(_empty_as_null(f"raw_{column.name}", schema[column.name]) for column in columns)
+        .with_columns(
+            _parse(column, pl.col(f"raw_{column.name}"), schema[column.name]).alias(column.name) for column in columns
+        )
     )
     typed = typed.with_columns(
         pl.col("occurred_at").dt.convert_time_zone(rules.time_zone).dt.date().alias("day"),
@@ -96,42 +100,66 @@ def validate(rows: pl.LazyFrame, kind: Kind, rules: Rules) -> pl.LazyFrame:
     )
     if kind == "contributions":
         typed = _in_reporting_currency(typed, rules)
-    faults: list[Fault] = [(pl.col(IS_UNREADABLE), "unreadable_row", None)]
-    for column in columns:
-        faults += _faults(column, rules)
-    if kind == "appeal_events":
-        faults.append((_is_unknown_variant(rules), "unknown_variant", "variant_id"))
-    if kind == "contributions":
-        faults.append((pl.col("rate").is_null(), "no_rate", "currency"))
-    stored = [column.name for column in columns]
-    money = ["reporting_minor", "rate", "rate_date", "rate_source"] if kind == "contributions" else []
-    return typed.with_columns(
-        _first(faults, lambda fault: pl.lit(fault[1])).alias(REASON),
-        _first(faults, lambda fault: pl.lit(fault[2], pl.String)).alias(COLUMN),
-        _first(faults, lambda fault: _example(fault[2], columns)).alias(EXAMPLE),
-    ).select(*stored, *money, "day", ROW_NUMBER, REASON, COLUMN, EXAMPLE)
+    faults = _faults(kind, rules)
+    chain = pl.when(faults[0].holds.fill_null(value=False)).then(pl.lit(0, pl.UInt8))
+    for number, fault in enumerate(faults[1:], start=1):
+        chain = chain.when(fault.holds.fill_null(value=False)).then(pl.lit(number, pl.UInt8))
+    return typed.with_columns(chain.alias(FAULT)).drop(IS_UNREADABLE)
 
 
-def _first(faults: Sequence[Fault], value: Callable[[Fault], pl.Expr]) -> pl.Expr:
-    chain = pl.when(faults[0][0].fill_null(value=False)).then(value(faults[0]))
-    for fault in faults[1:]:
-        chain = chain.when(fault[0].fill_null(value=False)).then(value(fault))
-    return chain.otherwise(None)
+def refused(rows: pl.DataFrame, kind: Kind, rules: Rules) -> pl.DataFrame:
+    """Return the rows that have a fault, as the quarantine keeps them.
+
+    Args:
+        rows: Rows of `validate`; those without a fault are left out.
+
+    Returns:
+        One row per row set aside: `row_number`, `reason`, `column_name` (null where the whole row is at fault),
+        `example` (the refused value as far as it names nobody).
+    """
+    faults = _faults(kind, rules)
+    bad = rows.filter(pl.col(FAULT).is_not_null())
+    example = pl.lit(None, pl.String)
+    for number, fault in enumerate(faults):
+        if fault.column is not None and not fault.column.is_secret:
+            example = pl.when(pl.col(FAULT) == number).then(_example(fault.column)).otherwise(example)
+    reasons = dict(enumerate(fault.reason for fault in faults))
+    names = dict(enumerate(None if fault.column is None else fault.column.name for fault in faults))
+    return bad.select(
+        pl.col(ROW_NUMBER).cast(pl.Int64).alias("row_number"),
+        pl.col(FAULT).replace_strict(reasons, return_dtype=pl.String).alias("reason"),
+        pl.col(FAULT).replace_strict(names, return_dtype=pl.String).alias("column_name"),
+        example.alias("example"),
+    )
 
 
-def _clean(column: Column, dtype: pl.DataType) -> pl.Expr:
-    """Text without surrounding space and empty text as null; other types as they are."""
+@dataclass(frozen=True)
+class _Fault:
+    """One way in which a row breaks the contract; `column` is None where the whole row does."""
+
+    holds: pl.Expr
+    reason: str
+    column: Column | None
+
+
+def _stripped(column: Column, dtype: pl.DataType) -> pl.Expr:
+    """Text without surrounding space; other types as they are."""
     expression = pl.col(column.name)
-    if dtype == pl.Categorical or isinstance(dtype, pl.Enum):
-        expression = expression.cast(pl.String)
-    elif dtype != pl.String:
-        return expression
-    stripped = expression.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    if _is_text(dtype):
+        return expression.cast(pl.String).str.strip_chars()
+    return expression
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical) or isinstance(dtype, pl.Enum)
+
+
+def _empty_as_null(name: str, dtype: pl.DataType) -> pl.Expr:
+    return pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) if _is_text(dtype) else pl.col(name)
 
 
 def _parse(column: Column, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    is_text = dtype in (pl.String, pl.Categorical) or isinstance(dtype, pl.Enum)
+    is_text = _is_text(dtype)
     match column.type:
         case "text" | "identifier" | "choice":
             return raw if is_text else _number_as_text(raw, dtype)
@@ -179,28 +207,36 @@ def _moment(raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     )
 
 
-def _faults(column: Column, rules: Rules) -> list[Fault]:
+def _faults(kind: Kind, rules: Rules) -> list[_Fault]:
+    """Every fault that a row of the kind can have, in the order in which they are asked."""
+    columns = {column.name: column for column in CONTRACT[kind]}
+    faults = [_Fault(pl.col(IS_UNREADABLE), "unreadable_row", None)]
+    for column in columns.values():
+        faults += _column_faults(column, rules)
+    if kind == "appeal_events":
+        faults.append(_Fault(_is_unknown_variant(rules), "unknown_variant", columns["variant_id"]))
+    if kind == "contributions":
+        faults.append(_Fault(pl.col("rate").is_null(), "no_rate", columns["currency"]))
+    return faults
+
+
+def _column_faults(column: Column, rules: Rules) -> list[_Fault]:
     raw, parsed = pl.col(f"raw_{column.name}"), pl.col(column.name)
-    faults: list[Fault] = []
+    faults: list[_Fault] = []
     if column.required:
-        faults.append((raw.is_null(), "missing_value", column.name))
+        faults.append(_Fault(raw.is_null(), "missing_value", column))
     if column.type in ("integer", "boolean", "timestamp"):
-        faults.append((raw.is_not_null() & parsed.is_null(), "wrong_type", column.name))
+        faults.append(_Fault(raw.is_not_null() & parsed.is_null(), "wrong_type", column))
     if column.type == "choice":
-        faults.append((parsed.is_not_null() & ~parsed.is_in(column.allowed), "not_allowed", column.name))
+        faults.append(_Fault(parsed.is_not_null() & ~parsed.is_in(column.allowed), "not_allowed", column))
     if column.type == "currency":
-        faults.append(
-            (
-                raw.is_not_null() & ~parsed.is_in(list(minor_digits())).fill_null(value=False),
-                "unknown_currency",
-                column.name,
-            )
-        )
+        known = parsed.is_in(list(minor_digits())).fill_null(value=False)
+        faults.append(_Fault(raw.is_not_null() & ~known, "unknown_currency", column))
     if column.name == "amount_minor":
-        faults.append((parsed < 0, "negative_amount", column.name))
+        faults.append(_Fault(parsed < 0, "negative_amount", column))
     if column.type == "timestamp":
         latest = (rules.now + CLOCK_SKEW).replace(tzinfo=None)
-        faults.append((parsed > pl.lit(latest, pl.Datetime("us")), "future_timestamp", column.name))
+        faults.append(_Fault(parsed > pl.lit(latest, pl.Datetime("us")), "future_timestamp", column))
     return faults
 
 
@@ -250,15 +286,12 @@ def minor_digits() -> dict[str, int]:
     return {code: get_currency_precision(code) for code in sorted(list_currencies())}
 
 
-def _example(name: str | None, columns: Sequence[Column]) -> pl.Expr:
+def _example(column: Column) -> pl.Expr:
     """The refused value, but only as far as it cannot name a person.
 
     A column may hold what belongs in another one, so a value is shown only where it looks like a short code; of
     anything else the shape is kept: letters as `a`, digits as `9`.
     """
-    column = next((column for column in columns if column.name == name), None)
-    if column is None or column.is_secret:
-        return pl.lit(None, pl.String)
     text = pl.col(f"raw_{column.name}").cast(pl.String, strict=False)
     shape = text.str.slice(0, 40).str.replace_all(r"\p{L}", "a").str.replace_all(r"\d", "9")
     if column.type in ("choice", "currency") or column.name == "variant_id":

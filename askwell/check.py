@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
 import typer
 
 from analysis.contract import KINDS
@@ -16,7 +16,7 @@ from analysis.money import read_rates
 from analysis.registry import Experiment, read_experiment
 from analysis.settings import Settings, read_settings
 from analysis.store import Warehouse
-from analysis.validation import REASON, REASONS, Rules, validate
+from analysis.validation import REASONS, Rules, refused, validate
 from askwell.run import printable, progress_bar
 
 
@@ -105,8 +105,13 @@ def _preview(file: LandedFile, rules: Rules) -> dict[str, object]:
 
 
 def _count(file: LandedFile, rules: Rules, *, carefully: bool) -> dict[str | None, int]:
-    frame = validate(read_rows(file, carefully=carefully), file.kind, rules).select(REASON)
-    return dict(frame.group_by(REASON).agg(pl.len()).collect(engine="streaming").iter_rows())
+    """Rows of the file by the reason for which they would be set aside; None for those that would be accepted."""
+    counts: Counter[str | None] = Counter()
+    for batch in validate(read_rows(file, carefully=carefully), file.kind, rules).collect_batches():
+        bad = refused(batch, file.kind, rules)
+        counts[None] += batch.height - bad.height
+        counts.update(bad["reason"].to_list())
+    return dict(counts)
 
 
 def _print(

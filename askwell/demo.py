@@ -21,7 +21,6 @@ TOLD = 3
 def run_demo(folder: Path, seed: int) -> None:
     """Make the demo where it is not there yet, run the pipeline, and tell the most important verdicts."""
     from analysis.simulation.publisher import simulate
-
     from analysis.simulation.sizes import DEMO
     from dashboards.phrasing import verdict_words
     from dashboards.reading import money_at_stake
