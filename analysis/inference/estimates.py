@@ -154,6 +154,7 @@ class _Pairs:
     overall: Booleans
     metric: NDArray[np.object_]
     alpha: Array
+    alpha_together: Array
     smallest_effect: Array
     strata: _Strata
     epochs: NDArray[np.int64]
@@ -197,7 +198,8 @@ class _Pairs:
             less_is_better=np.array([METRICS[name].direction == "less_is_better" for name in names])[code],
             overall=overall,
             metric=metric,
-            alpha=floats(rows, "alpha") / together,
+            alpha=floats(rows, "alpha"),
+            alpha_together=floats(rows, "alpha") / together,
             smallest_effect=floats(rows, "smallest_effect"),
             strata=_Strata(
                 row=index[kept],
@@ -376,7 +378,7 @@ def _evidence(
         part = stratum[begin : begin + _CHUNK]
         row = strata.row[part]
         found = sequential.conversion(
-            strata.xa[part], strata.xb[part], strata.rho[part], priors.of(row), pairs.alpha[row]
+            strata.xa[part], strata.xb[part], strata.rho[part], priors.of(row), pairs.alpha_together[row]
         )
         log_e[row], low[row], high[row] = found.log_e, found.low, found.high
     several = np.flatnonzero(exact & (pairs.epochs > 1))
@@ -385,12 +387,12 @@ def _evidence(
         for begin in range(0, several.size, 2048):
             part = slice(begin, begin + 2048)
             row = several[part]
-            found = sequential.conversion_epochs(xa[part], xb[part], rho[part], priors.of(row), pairs.alpha[row])
+            found = sequential.conversion_epochs(xa[part], xb[part], rho[part], priors.of(row), pairs.alpha_together[row])
             log_e[row], low[row], high[row] = found.log_e, found.low, found.high
     normal = ranged & ~pairs.binary
     if normal.any():
         row = np.flatnonzero(normal)
-        found = sequential.normal_mixture(theta[row], se[row], priors.of(row), pairs.alpha[row])
+        found = sequential.normal_mixture(theta[row], se[row], priors.of(row), pairs.alpha_together[row])
         log_e[row], low[row], high[row] = found.log_e, found.low, found.high
     return sequential.Anytime(log_e, low, high)
 
