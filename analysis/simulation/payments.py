@@ -75,8 +75,8 @@ def payments(found: Gifts, population: Population, seed: int, zero: int, end: in
     order = order[found.at[order] < end]
     first = _first_payments(found, order, population, random)
     number = int(first.number.max(initial=0)) + 1
-    old = _old_pledges(population, random, zero, number)
-    number += old.number.size
+    old = _old_pledges(population, random, zero, end, number)
+    number = int(old.number.max(initial=number)) + 1
     renewals = _renewals(first, random, end, number)
     number += renewals.number.size
     paid = Payments.joined(first, old, renewals)
@@ -141,7 +141,7 @@ def _minor(amounts: Floats, currency: NDArray[np.int8]) -> Integers:
     return np.round(amounts * scale[currency]).astype(np.int64)
 
 
-def _old_pledges(population: Population, random: np.random.Generator, zero: int, number: int) -> Payments:
+def _old_pledges(population: Population, random: np.random.Generator, zero: int, end: int, number: int) -> Payments:
     """Monthly payments of regular readers who pledged before the first day; their first payment is in no file."""
     regular = np.flatnonzero(population.reader_class >= REGULAR)
     n = round(OLD_PLEDGE_SHARE * population.n_readers)
@@ -149,7 +149,7 @@ def _old_pledges(population: Population, random: np.random.Generator, zero: int,
     spikes, chances = DONATION.spikes(MONTHLY)
     currency = population.currency[payer]
     at = zero + (random.random(n) * 28 * _DAY).astype(np.int64)
-    return Payments(
+    pledges = Payments(
         number=number + np.arange(n),
         root=-2 - np.arange(n),  # below -1: a pledge that our files do not hold
         undoes=np.full(n, -1),
@@ -168,6 +168,7 @@ def _old_pledges(population: Population, random: np.random.Generator, zero: int,
         is_attributed=np.zeros(n, dtype=np.bool_),
         delay=np.zeros(n, dtype=np.int8),
     )
+    return pledges.where(at < end)
 
 
 def _renewals(first: Payments, random: np.random.Generator, end: int, number: int) -> Payments:
