@@ -6,6 +6,7 @@ Exit code 0: done. 1: the data or the request is at fault, said in one sentence.
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,20 @@ SettingsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON for a script.")]
 
 _HERE = Path("askwell.toml")
+
+
+class DecidingMetric(StrEnum):
+    """The metric that decides."""
+
+    VALUE = "value"
+    CONVERSION = "conversion"
+
+
+class CountedUnit(StrEnum):
+    """What a table counts as one."""
+
+    READERS = "readers"
+    VIEWS = "views"
 
 
 def main() -> None:
@@ -108,3 +123,64 @@ def serve(
     from askwell.serve import serve_site
 
     serve_site(settings, host, port)
+
+
+@app.command()
+def analyze(
+    file: Annotated[Path, typer.Argument(help="A table: CSV, Parquet or xlsx.")],
+    variant: Annotated[str, typer.Option(help="Column of the variant that a reader was given.")],
+    control: Annotated[str | None, typer.Option(help="Which value of that column is the control.")] = None,
+    converted: Annotated[
+        str | None, typer.Option(help="Column of conversions: 0 or 1 for a reader; a count in totals.")
+    ] = None,
+    value: Annotated[str | None, typer.Option(help="Column of money in major units, such as 12.50.")] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="Column that cuts readers into groups; may be given several times.")
+    ] = None,
+    readers: Annotated[
+        str | None, typer.Option(help="Column that counts readers: the table has one row per variant.")
+    ] = None,
+    capped_value: Annotated[str | None, typer.Option(help="Column of totals whose gifts were capped already.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Column that splits the file into tests.")] = None,
+    shares: Annotated[
+        str | None, typer.Option(help="Planned shares by value of the variant column, as in a=1,b=2; equal without it.")
+    ] = None,
+    metric: Annotated[DecidingMetric | None, typer.Option(help="What decides; value where the table has it.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Full days that the table covers.")] = None,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.4999, help="1 less the level of the ranges.")] = 0.05,
+    smallest_effect: Annotated[
+        float | None, typer.Option(min=0.0001, max=9.9999, help="Smallest lift that matters: 0.1 is ten percent.")
+    ] = None,
+    cap: Annotated[float | None, typer.Option(min=0.01, help="Most that the value of one reader counts for.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="ISO 4217 code of the money; without it numbers stay bare.")
+    ] = None,
+    unit: Annotated[
+        CountedUnit | None,
+        typer.Option(help="What was counted as one; views where the column of readers is called so."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the page of the test to this HTML file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare the variants of a table that you already have."""
+    from askwell.analyze import Options, run_analyze
+
+    options = Options(
+        variant=variant,
+        control=control,
+        converted=converted,
+        value=value,
+        readers=readers,
+        experiment=experiment,
+        capped_value=capped_value,
+        segment=segment or (),
+        shares=shares,
+        metric=metric,
+        days=days,
+        alpha=alpha,
+        smallest_effect=smallest_effect,
+        cap=cap,
+        currency=currency,
+        unit=unit,
+    )
+    run_analyze(file, options, as_json=json, report=report)
