@@ -80,7 +80,7 @@ def run_checks(
     today = overall.join(days, on=_DAY, nulls_equal=True, how="semi")
     sums = statistics.filter((pl.col("segment_kind") == "all") & (pl.col("basis") == "exposed"))
     rows = [
-        *_sample_ratio(planned, exposure_counts),
+        *_sample_ratio(planned, exposure_counts, statistics),
         *_contamination(planned),
         *_denominator(planned),
         *_basis_agreement(today, primary),
@@ -183,12 +183,26 @@ def _log_e(planned: pl.DataFrame, count: pl.Expr, weight: pl.Expr) -> pl.DataFra
     )
 
 
-def _sample_ratio(planned: pl.DataFrame, counts: pl.DataFrame) -> Iterable[dict[str, object]]:
-    # One constant for all days of an experiment: real counts share none over several days, scaled ones always do.
-    constants = {
-        name: srm.scaling_constant(np.asarray(values))
-        for name, values in counts.group_by("experiment_id").agg("n").iter_rows()
+def _constants(counts: pl.DataFrame, statistics: pl.DataFrame) -> dict[str, int]:
+    """Constant by which the counts of each experiment were scaled up; 1 where they were counted reader by reader.
+
+    Only totals that somebody handed over can be scaled: a table without dates, whose money carries no sums of squares.
+    """
+    counted = set(
+        statistics.filter(
+            pl.col("metric").is_in([name for name, metric in METRICS.items() if metric.kind == "money"])
+            & pl.col("s2").is_not_null()
+        )["experiment_id"].unique()
+    )
+    undated = counts.group_by("experiment_id").agg("n", dated=pl.col("as_of").is_not_null().any())
+    return {
+        name: 1 if dated or name in counted else srm.scaling_constant(np.asarray(values))
+        for name, values, dated in undated.iter_rows()
     }
+
+
+def _sample_ratio(planned: pl.DataFrame, counts: pl.DataFrame, statistics: pl.DataFrame) -> Iterable[dict[str, object]]:
+    constants = _constants(counts, statistics)
     scaled = planned.with_columns(
         constant=pl.col("experiment_id").replace_strict(constants, return_dtype=pl.Int64),
     )

@@ -1,0 +1,84 @@
+"""Sizes of tests, the effects they can see, and when an answer comes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis import planning
+from analysis.inference import bayesian
+
+SITE = {"rate": 0.001, "readers_a_day": 100_000.0}
+
+
+@pytest.mark.parametrize(("effect", "conversions"), [(0.05, 6437), (0.10, 1650), (0.20, 433)])
+def test_conversions_needed_at_eighty_percent_power(effect: float, conversions: int) -> None:
+    control, variant = planning.conversions_needed(effect)
+    assert round(control[0]) == conversions
+    assert variant[0] == pytest.approx(control[0] * (1 + effect))
+
+
+def test_power_that_was_asked_for_is_reached() -> None:
+    rng = np.random.default_rng(3)
+    control, variant = planning.conversions_needed(0.10)
+    a, b = rng.poisson(control[0], 20_000), rng.poisson(variant[0], 20_000)
+    z = np.log(b / a) / np.sqrt(1 / a + 1 / b)
+    assert (z > 1.96).mean() == pytest.approx(0.80, abs=0.012)
+
+
+def test_smallest_effect_and_days_are_inverse() -> None:
+    size = planning.readers_needed(0.10, **SITE)
+    assert size.days == pytest.approx(size.readers / 100_000)
+    assert planning.smallest_effect(days=size.days, **SITE) == pytest.approx(0.10, rel=1e-6)
+    assert planning.power_of(0.10, days=size.days, **SITE)[0] == pytest.approx(0.80, abs=1e-3)
+
+
+def test_daily_looks_heavy_tails_and_more_variants_cost_readers() -> None:
+    plain = planning.readers_needed(0.10, **SITE).readers
+    daily = planning.readers_needed(0.10, **SITE, factor=planning.anytime_factor(registered=True)).readers
+    tail = float(planning.heavy_tail_factor(300.0, 1000.0)[0])
+    money = planning.readers_needed(0.10, **SITE, tail=tail).readers
+    several = planning.readers_needed(0.10, **SITE, shares=(1.0, 1.0, 1.0)).readers
+    uneven = planning.readers_needed(0.10, **SITE, shares=(0.9, 0.1)).readers
+    assert daily == pytest.approx(1.7 * plain)
+    assert money == pytest.approx(plain / 0.3)
+    assert several > 1.5 * plain
+    assert uneven > 2 * plain
+    assert planning.anytime_factor(registered=False) > planning.anytime_factor(registered=True)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"readers_a_day": 0.0}, {"shares": (1.0,)}, {"shares": (1.0, 0.0)}])
+def test_a_plan_that_is_none_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must lie between"):
+        planning.readers_needed(0.1, **{**SITE, **wrong})  # type: ignore[arg-type]
+
+
+def test_power_outside_its_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="power"):
+        planning.conversions_needed(0.1, power=1.0)
+
+
+def test_forecast_agrees_with_tests_that_go_on() -> None:
+    """Draw the truth from today's posterior, let the test go on, and see when its loss falls below the threshold."""
+    theta, se, days, threshold, tau = 0.02, 0.05, 10.0, 0.002, 0.10
+    found = planning.forecast(theta, se, days, threshold, tau)
+    rng = np.random.default_rng(5)
+    now = bayesian.two_variants(theta, se, tau)
+    truth = rng.normal(now.mean[0], now.sd[0], 4000)
+
+    def done(day: float) -> float:
+        more = se**2 * days / day
+        new = rng.normal(truth, np.sqrt(more))
+        both_se = se * np.sqrt(days / (days + day))
+        both = (theta * days + new * day) / (days + day)
+        later = bayesian.two_variants(both, both_se, tau)
+        return float((np.minimum(later.loss_a, later.loss_b) <= threshold).mean())
+
+    assert done(found.even[0]) == pytest.approx(0.5, abs=0.03)
+    assert done(found.sure[0]) == pytest.approx(0.9, abs=0.03)
+
+
+def test_forecast_comes_sooner_with_a_larger_lead_and_not_at_all_when_it_is_hopeless() -> None:
+    found = planning.forecast([0.0, 0.05, 0.0], [0.03, 0.03, 2.0], 10.0, [0.002, 0.002, 1e-7])
+    assert found.even[1] < found.even[0]
+    assert np.isnan(found.sure[2])
