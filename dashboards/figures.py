@@ -18,9 +18,6 @@ from dashboards import svg
 from dashboards.charts import Evidence, EvidencePanel, StepDot, Steps
 from dashboards.theme import SANS, colour
 
-#: Share of full colour in a band.
-BAND = 0.16
-
 
 def evidence(chart: Evidence) -> go.Figure:
     """Return the evidence over time: per variant a band (anytime range) and a line (estimate), panels above each other.
@@ -28,17 +25,16 @@ def evidence(chart: Evidence) -> go.Figure:
     Traces come in threes a panel: upper edge, lower edge filled to it, line. x is the day, y the difference in the unit
     printed; hover tells day, estimate and range.
     """
-    figure = go.Figure(layout=_layout(svg.evidence_height(len(chart.panels), narrow=False)))
-    for index, panel in enumerate(chart.panels):
-        suffix = "" if index == 0 else str(index + 1)
-        for trace in _panel_traces(chart, panel):
-            trace.update(xaxis=f"x{suffix}", yaxis=f"y{suffix}")
-            figure.add_trace(trace)
-    figure.update_layout(_evidence_axes(chart, narrow=False))
-    return figure
+    traces = [
+        trace
+        for index, panel in enumerate(chart.panels)
+        for trace in _panel_traces(chart, panel, "" if index == 0 else str(index + 1))
+    ]
+    height = svg.evidence_height(len(chart.panels), narrow=False)
+    return go.Figure(data=traces, layout={**_layout(height), **_evidence_axes(chart, narrow=False)})
 
 
-def _panel_traces(chart: Evidence, panel: EvidencePanel) -> tuple[go.Scatter, go.Scatter, go.Scatter]:
+def _panel_traces(chart: Evidence, panel: EvidencePanel, suffix: str) -> tuple[go.Scatter, go.Scatter, go.Scatter]:
     days = [point.day.isoformat() for point in panel.points]
 
     def edge(side: str, open_at: float) -> list[float | None]:
@@ -48,7 +44,9 @@ def _panel_traces(chart: Evidence, panel: EvidencePanel) -> tuple[go.Scatter, go
             for value in [getattr(point.range, side)]
         ]
 
+    axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
     unseen = {
+        **axes,
         "mode": "lines",
         "line": {"width": 0, "color": colour(panel.token)},
         "hoverinfo": "skip",
@@ -64,6 +62,7 @@ def _panel_traces(chart: Evidence, panel: EvidencePanel) -> tuple[go.Scatter, go
         **unseen,
     )
     line = go.Scatter(
+        **axes,
         x=days,
         y=[point.difference for point in panel.points],
         name=escaped(panel.name),
@@ -78,8 +77,8 @@ def _panel_traces(chart: Evidence, panel: EvidencePanel) -> tuple[go.Scatter, go
 
 def evidence_narrow(chart: Evidence) -> Mapping[str, Any]:
     """Return the layout of `evidence` for a phone."""
-    layout = _layout(svg.evidence_height(len(chart.panels), narrow=True))
-    return go.Figure(layout=layout).update_layout(_evidence_axes(chart, narrow=True)).to_dict()["layout"]
+    height = svg.evidence_height(len(chart.panels), narrow=True)
+    return go.Layout({**_layout(height), **_evidence_axes(chart, narrow=True)}).to_plotly_json()
 
 
 def _evidence_axes(chart: Evidence, *, narrow: bool) -> dict[str, Any]:
@@ -203,13 +202,15 @@ def steps(chart: Steps) -> go.Figure:
 
     x is the change as a share of the control's ratio (0.04 = four percent more), y the step, first step on top.
     """
-    figure = go.Figure(layout=_layout(svg.steps_height(len(chart.rows), narrow=False)))
+    traces: list[go.Bar | go.Scatter] = []
     names = sorted({(dot.letter, dot.token, dot.name) for row in chart.rows for dot in row.dots})
     for letter, token, name in names:
         found = [(index, dot, row) for index, row in enumerate(chart.rows) for dot in row.dots if dot.letter == letter]
-        spread = 0.0 if len(names) == 1 else 12.0 / svg.STEP_HEIGHT[False]
-        places = [index + (row.dots.index(dot) - (len(row.dots) - 1) / 2) * spread for index, dot, row in found]
-        figure.add_trace(
+        places = [
+            index + svg.step_offset(row.dots.index(dot), len(row.dots)) / svg.STEP_HEIGHT[False]
+            for index, dot, row in found
+        ]
+        traces.append(
             go.Bar(
                 x=[dot.change for _, dot, _ in found],
                 y=places,
@@ -221,7 +222,7 @@ def steps(chart: Steps) -> go.Figure:
                 name=f"{escaped(name)} from zero",
             )
         )
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=[dot.change for _, dot, _ in found],
                 y=places,
@@ -234,14 +235,14 @@ def steps(chart: Steps) -> go.Figure:
                 showlegend=False,
             )
         )
-    figure.update_layout(_steps_axes(chart, narrow=False))
-    return figure
+    height = svg.steps_height(len(chart.rows), narrow=False)
+    return go.Figure(data=traces, layout={**_layout(height), **_steps_axes(chart, narrow=False)})
 
 
 def steps_narrow(chart: Steps) -> Mapping[str, Any]:
     """Return the layout of `steps` for a phone, where the label stands above its row."""
-    layout = _layout(svg.steps_height(len(chart.rows), narrow=True))
-    return go.Figure(layout=layout).update_layout(_steps_axes(chart, narrow=True)).to_dict()["layout"]
+    height = svg.steps_height(len(chart.rows), narrow=True)
+    return go.Layout({**_layout(height), **_steps_axes(chart, narrow=True)}).to_plotly_json()
 
 
 def _steps_axes(chart: Steps, *, narrow: bool) -> dict[str, Any]:

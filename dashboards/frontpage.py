@@ -175,7 +175,7 @@ def _standfirst(results: Sequence[ExperimentResult], shelf: Shelf) -> str:
     if not results:
         return "Add one under experiments/; askwell plan says whether your traffic can answer it."
     running = len(shelf.running)
-    text = f"{running} {plural(running, 'test is', 'tests are')} running without need of anybody."
+    text = f"{running} more {plural(running, 'is', 'are')} running." if running else "No other test is running."
     if not changes(results) and any(result.previous_decision is not None for result in results):
         text += " No verdict changed since the last report."
     return text

@@ -14,11 +14,12 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal, get_currency_precision
+from babel.numbers import NumberPattern, format_decimal, get_currency_precision
 
 from analysis.experiment_result import Audience, ExperimentResult
 from analysis.registry import Experiment
@@ -78,6 +79,20 @@ _SURFACES: Mapping[str, Vocabulary] = {
 }  # fmt: skip
 
 
+@cache
+def _locale(name: str) -> Locale:
+    return Locale.parse(name, sep="-")
+
+
+@cache
+def _pattern(locale: str, kind: Literal["percent", "money"], digits: int) -> NumberPattern:
+    """The locale's own pattern with exactly `digits` decimals."""
+    formats = _locale(locale)
+    pattern = copy.copy(formats.percent_formats[None] if kind == "percent" else formats.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
 @dataclass(frozen=True)
 class Voice:
     """How numbers and things are said on one page.
@@ -100,7 +115,7 @@ class Voice:
 
     @property
     def _locale(self) -> Locale:
-        return Locale.parse(self.locale, sep="-")
+        return _locale(self.locale)
 
     @property
     def language_tag(self) -> str:
@@ -131,8 +146,7 @@ class Voice:
         size = abs(share) * 100
         if digits is None:
             digits = 0 if round(size, 1) >= 10 or round(size, 2) == 0 else (2 if round(size, 2) < 0.1 else 1)
-        pattern = copy.copy(self._locale.percent_formats[None])
-        pattern.frac_prec = (digits, digits)
+        pattern = _pattern(self.locale, "percent", digits)
         return _signed(pattern.apply(abs(share), self._locale), share, plus=plus)
 
     def margin(self, share: float) -> str:
@@ -148,8 +162,7 @@ class Voice:
         """Return minor units as money, with the currency's decimals unless `digits` says otherwise."""
         digits = self.exponent if digits is None else min(digits, self.exponent)
         digits = 0 if minor == 0 else digits
-        pattern = copy.copy(self._locale.currency_formats["standard"])
-        pattern.frac_prec = (digits, digits)
+        pattern = _pattern(self.locale, "money", digits)
         text = pattern.apply(
             abs(minor) / 10**self.exponent, self._locale, currency=self.currency, currency_digits=False
         )

@@ -218,8 +218,8 @@ def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
 def _hero(reading: Reading, spoken: Voice) -> Markup | None:
     metric = _shown_metric(reading)
     base = reading.mean(metric, reading.control.id)
-    if base is None:
-        return None
+    if base is None or not _has_ranges(reading, metric):
+        return None  # dots on an axis without zero and without ranges would look like a difference
     rows, label = [], []
     for arm in reading.arms:
         mean = reading.mean(metric, arm.id)
@@ -239,6 +239,11 @@ def _hero(reading: Reading, spoken: Voice) -> Markup | None:
     )
     unit = spoken.unit_of(metric)
     return svg.hero(Hero(tuple(rows), axis, base * 1_000, f"{metric_name(metric, spoken)} {unit}: {'; '.join(label)}."))
+
+
+def _has_ranges(reading: Reading, metric: str) -> bool:
+    found = [reading.comparison(arm.id, metric) for arm in reading.others]
+    return any(comparison is not None and comparison.difference_range.is_known for comparison in found)
 
 
 def _said_range(spoken: Voice, metric: str, within: Range) -> str:
@@ -301,14 +306,19 @@ def _money(reading: Reading, spoken: Voice) -> Section:
     metric = _shown_metric(reading)
     axis = _difference_axis(reading, spoken, metric)
     words = spoken.words
-    has_money = metric == "value"
+    has_money, has_ranges = metric == "value", _has_ranges(reading, metric)
     columns = [
         Column("Wording"),
         *([Column("Settled value", spoken.unit_of("value"), "number")] if has_money else []),
         Column(words.outcomes.capitalize(), f"per {spoken.count(100_000)}", "number"),
         *([Column(words.amount, "", "number")] if has_money else []),
         Column(words.asked.capitalize(), "", "number"),
-        Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis)),
+        Column(
+            "Difference",
+            f"from {CURRENT}, {spoken.unit_of(metric)}",
+            "strip",
+            svg.strip_axis(axis) if has_ranges else None,
+        ),
     ]
     rows = tuple(_money_row(reading, spoken, arm, metric, axis) for arm in reading.arms)
     notes = [
@@ -319,7 +329,7 @@ def _money(reading: Reading, spoken: Voice) -> Section:
         heading=f"Money {'raised' if spoken.surface == 'donation' else 'brought in'} by each wording"
         if has_money
         else f"{words.outcomes.capitalize()} under each wording",
-        lead=RANGE_WORDS,
+        lead=RANGE_WORDS if has_ranges else "",
         blocks=(
             Table(f"{metric_name(metric, spoken)} and {words.outcomes} under each wording", tuple(columns), rows),
             Sentences(tuple(notes)),
@@ -349,7 +359,7 @@ def _money_row(reading: Reading, spoken: Voice, arm: Arm, metric: str, axis: Axi
     cells.append(
         Cell(
             "not known" if rate is None else spoken.level("conversion", rate),
-            "" if givers is None else f"{spoken.count(givers)} {words_for(givers, spoken)}",
+            "" if givers is None or not readers else f"{spoken.count(givers)} {words_for(givers, spoken)}",
         )
     )
     if metric == "value":
@@ -903,10 +913,15 @@ def _guardrail_row(
 def _unknown(reading: Reading, spoken: Voice) -> Section:
     result = reading.result
     said = [sentence(plain(note, 300)) for note in result.notes]
+    absent: dict[tuple[str, str], list[str]] = {}
     for comparison in reading.comparisons.values():
         if comparison.reason is not None:
-            subject = f"{metric_name(comparison.metric, spoken)}, {wording(comparison.arm)}"
-            said.append(f"{subject}: {lower_first(reason_words(comparison.reason, spoken))}")
+            why = lower_first(reason_words(comparison.reason, spoken))
+            absent.setdefault((wording(comparison.arm), why), []).append(metric_name(comparison.metric, spoken))
+    said += [
+        f"{name}: {why} ({', '.join(lower_first(metric) for metric in metrics)})"
+        for (name, why), metrics in absent.items()
+    ]
     for words in checks_in_words(reading, spoken):
         if words.status == "not_applicable":
             said.append(f"Check “{lower_first(words.name)}”: {lower_first(words.sentence)}")

@@ -161,7 +161,9 @@ def evidence(chart: Evidence, *, narrow: bool) -> Markup:
 
 def evidence_height(panels: int, *, narrow: bool) -> float:
     """Height in pixels of the evidence chart, the same for both of its drawings so that the page does not jump."""
-    return float(panels * ((250 if narrow else 270) if panels > 1 else (290 if narrow else 340)))
+    if panels == 1:
+        return 290.0 if narrow else 340.0
+    return float(panels * (200 if panels > 3 else 250 if narrow else 270))
 
 
 #: Margins of an evidence panel in pixels (left, right, top, bottom), the same in both drawings.
@@ -266,6 +268,11 @@ def steps_height(rows: int, *, narrow: bool) -> float:
 STEP_MARGINS = {False: (270.0, 190.0, 8.0, 32.0), True: (10.0, 10.0, 8.0, 32.0)}
 
 
+def step_offset(position: int, dots: int) -> float:
+    """Pixels between the middle of a funnel row and one of its dots: side by side, and all inside the row."""
+    return (position - (dots - 1) / 2) * min(12.0, 32.0 / max(1, dots - 1))
+
+
 def steps(chart: Steps, *, narrow: bool) -> Markup:
     """Return how each step's ratio differs from the current wording's: a dot a variant on one axis of percent."""
     width = 380.0 if narrow else 960.0
@@ -296,9 +303,8 @@ def _step_row(chart: Steps, frame: Frame, row: StepRow, y: float, width: float, 
     else:
         parts = [_text(10, middle - 2, row.name, "row-name plain"), _text(10, middle + 15, row.note, "tick")]
     parts.append(_line(frame.left, middle, frame.left + frame.width, middle, "thread"))
-    spread = 0.0 if len(row.dots) == 1 else 6.0
     for position, dot in enumerate(row.dots):
-        offset = (position - (len(row.dots) - 1) / 2) * spread * 2
+        offset = step_offset(position, len(row.dots))
         x0, x1 = frame.x(chart.axis.place(0.0)), frame.x(min(1.0, max(0.0, chart.axis.place(dot.change))))
         parts.append(f'<g class="{dot.token}">')
         parts.append(_line(x0, middle + offset, x1, middle + offset, "spine"))

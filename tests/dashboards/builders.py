@@ -191,7 +191,8 @@ def tell(story: Story, audience: Audience = AUDIENCE, edition: Edition = EDITION
         previous_decision=story.previous,
         daily_readers=daily,
         cap_minor=30_000,
-        window_hours=168,
+        window_hours=168 if as_of else None,
+        counted_to=as_of,
         notes=story.notes,
     )
 
