@@ -18,7 +18,7 @@ PUBLISHER = "The Morning Heron"
 
 #: Readers are split once: no reader meets both a paywall and a plea. The tests of pleas run side by side on the same
 #: pages, so that each sees the gifts that the others bring; a true ratio is smaller than the factor of the wording.
-GROUPS = {"open": (0.0, 0.82), "paywall": (0.82, 1.0)}
+GROUPS = {"open": (0.0, 0.75), "paywall": (0.75, 1.0)}
 
 Effect = Literal["null", "conversion", "amount", "reading", "split", "clicks", "trial"]
 
@@ -90,6 +90,7 @@ class Plan:
     dismiss_chance: float = 0.05
     primary_metric: str = "value"
     smallest_effect: float | None = 0.10
+    loss_threshold: float | None = None
     cap: int | None = None
     window_hours: int = 168
     guardrails: tuple[tuple[str, float], ...] = (("pageviews", 0.03),)
@@ -254,12 +255,12 @@ PLANS: tuple[Plan, ...] = (
         starts=0,
         ends=41,
         group="open",
-        audience=0.5,
+        audience=0.58,
         first_chance=0.75,
         again_chance=0.25,
         gift_chance=0.0002,
         primary_metric="conversion",
-        smallest_effect=0.30,
+        smallest_effect=0.4,
         wordings=(
             Wording(
                 "plain",
@@ -371,7 +372,7 @@ PLANS: tuple[Plan, ...] = (
         audience=1.0,
         first_chance=0.80,
         again_chance=0.50,
-        gift_chance=0.0024,
+        gift_chance=0.0026,
         effect="trial",
         tariff=Tariff("subscription", trial_renewal=0.62),
         page="last",
@@ -402,7 +403,7 @@ PLANS: tuple[Plan, ...] = (
                 (1,),
                 gift_factor=1.24,
                 click_factor=1.30,
-                trial_renewal=0.36,
+                trial_renewal=0.34,
             ),
         ),
     ),
@@ -414,9 +415,9 @@ PLANS: tuple[Plan, ...] = (
         owner="Priya Lund, subscriptions",
         placement="Beside the newsletter box",
         starts=8,
-        ends=75,
+        ends=110,
         group="open",
-        audience=0.25,
+        audience=0.42,
         first_chance=0.80,
         again_chance=0.30,
         gift_chance=0.0002,
@@ -428,7 +429,7 @@ PLANS: tuple[Plan, ...] = (
             Wording(
                 "belonging",
                 "Belonging",
-                "A newsroom with 9,000 owners-in-spirit",
+                "Nine thousand readers keep this newsroom going. Be one of them",
                 "Members meet our reporters, question the editor and help to choose what we look into next. Pull up "
                 "a chair.",
                 button="Become a member",
@@ -459,13 +460,14 @@ PLANS: tuple[Plan, ...] = (
         owner="Maud Okafor, editorial",
         placement="Below the newsletter sign-up",
         starts=12,
-        ends=60,
+        ends=140,
         group="open",
-        audience=0.28,
+        audience=0.46,
         first_chance=0.70,
         again_chance=0.25,
         gift_chance=0.0002,
         smallest_effect=0.15,
+        loss_threshold=0.01,
         ramp=((12, (0.9, 0.1)), (26, (0.5, 0.5))),
         wordings=(
             Wording(
@@ -553,6 +555,8 @@ def registry_text(plan: Plan, size: SimulationSize) -> str:
     ]
     if plan.smallest_effect is not None:
         lines.append(f"smallest_effect = {plan.smallest_effect}")
+    if plan.loss_threshold is not None:
+        lines.append(f"loss_threshold = {plan.loss_threshold}")
     if plan.cap is not None:
         lines.append(f"cap = {plan.cap}")
     if plan.window_hours != 168:

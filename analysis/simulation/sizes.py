@@ -9,7 +9,7 @@ from datetime import date, timedelta
 LAST_DAY = date(2026, 11, 8)
 
 #: Rows of pageviews and appeal events for one reader of a full period; measured on `DEMO`.
-EVENTS_PER_READER = 10.1
+EVENTS_PER_READER = 10.3
 
 #: Days of a full period; the experiments' starts and ends are laid out on it and shrink with shorter ones.
 FULL_PERIOD = 49
