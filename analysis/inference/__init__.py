@@ -10,8 +10,8 @@ from `analysis.registry`):
     trust.run_checks(exposure_counts, statistics, estimates, plans, shares) -> CHECKS
     decisions.decide(estimates, variant_results, checks, plans, guardrails, *, days=None) -> DECISIONS
 
-`exposure_counts` has `analysis.sufficient.EXPOSURE_COUNT_SCHEMA`; what is not counted there is null. Each call takes any number of experiments and
-days (`as_of` null for a table without dates).
+`exposure_counts` has `analysis.sufficient.EXPOSURE_COUNT_SCHEMA`; what is not counted there is null. Each call takes any
+number of experiments and days (`as_of` null for a table without dates).
 
 Below them: kernels over NumPy arrays (`proportions`, `means`, `sequential`, `bayesian`, `multiplicity`, `pooling`,
 `ratios`, `variance_reduction`), and what a notebook asks for one comparison (`estimator`, `results`).

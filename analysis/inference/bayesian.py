@@ -262,7 +262,7 @@ def best_rate(
     # Points lie dense around the narrowest posterior and thin out towards the tails, which fall like e^(hits t).
     reach_down = middle - np.nanmin(np.where(there, mean - np.maximum(12 * sd, 40 / hits), np.nan), axis=1)
     reach_up = np.nanmax(np.where(there, mean + np.maximum(12 * sd, 40 / misses), np.nan), axis=1) - middle
-    points = 384
+    points = 160
     width_in_sd = 2.0 * narrow
     u = np.linspace(0.0, 1.0, points)
     begin, end = -np.arcsinh(reach_down / width_in_sd), np.arcsinh(reach_up / width_in_sd)
