@@ -222,6 +222,11 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
     estimates = estimate(statistics, plan_rows, share_rows)
     described = describe_variants(statistics, plan_rows, share_rows)
     checks = run_checks(counts, statistics, estimates, plan_rows, share_rows)
+    uneven = _uneven(checks) if plan.shares is None else []
+    if uneven:
+        # Equal shares were assumed, and the counts speak against them: what rests on the planned share is not known.
+        share = pl.when(~pl.col("experiment_id").is_in(uneven)).then(pl.col("share"))
+        estimates = estimate(statistics, plan_rows, share_rows.with_columns(share=share))
     decisions = decide(estimates, described, checks, plan_rows, guardrails(experiments), days=plan.days)
     tables = [
         {str(key[0]): part for key, part in frame.partition_by("experiment_id", as_dict=True).items()}
@@ -229,7 +234,7 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
     ]
     verdicts = {str(row["experiment_id"]): row for row in decisions.iter_rows(named=True)}
     audience = Audience(publisher="", locale="en-GB", currency=plan.currency, zone=zone, unit=plan.unit)
-    general = _general_notes(tallies, plan)
+    general = _general_notes(tallies)
     found = []
     for item in made:
         own = [table[item.experiment.id] for table in tables]
@@ -249,14 +254,31 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
                     funnel=FUNNEL.frame(),
                     decision=verdicts[item.experiment.id],
                     cap_minor=plan.cap_minor,
-                    notes=(*tallies.notes.get(item.test, ()), *general),
+                    notes=(
+                        *tallies.notes.get(item.test, ()),
+                        *general,
+                        *([] if plan.shares is not None else [_UNEVEN if item.experiment.id in uneven else _EVEN]),
+                    ),
                 ),
             )
         )
     return tuple(found)
 
 
-def _general_notes(tallies: Tallies, plan: TablePlan) -> list[str]:
+_EVEN = "No planned shares were given; equal ones are assumed, also by the any-look range of conversions."
+_UNEVEN = (
+    "No planned shares were given, and the counts speak against equal ones; the any-look range of conversions needs the "
+    "planned shares and is absent."
+)
+
+
+def _uneven(checks: pl.DataFrame) -> list[str]:
+    """Tests whose split check does not pass."""
+    failed = (pl.col("check") == "sample_ratio") & pl.col("status").is_in(["warn", "block"])
+    return checks.filter(failed)["experiment_id"].unique(maintain_order=True).to_list()
+
+
+def _general_notes(tallies: Tallies) -> list[str]:
     """What holds for every test of the table."""
     notes = []
     for count, what in ((tallies.rows_without_variant, "variant"), (tallies.rows_without_test, "test")):
@@ -264,6 +286,4 @@ def _general_notes(tallies: Tallies, plan: TablePlan) -> list[str]:
             notes.append(
                 f"{count:,} {'row names' if count == 1 else 'rows name'} no {what} and {'is' if count == 1 else 'are'} left out."
             )
-    if plan.shares is None:
-        notes.append("No planned shares were given; equal ones are assumed, also by the range of conversions.")
     return notes

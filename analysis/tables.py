@@ -209,6 +209,9 @@ def tally(path: Path, columns: TableColumns, *, exponent: int = 2, cap: float | 
         raise TableError(
             f"{path.name} has no column {' and no column '.join(missing)}; its columns are {', '.join(schema.names())}."
         )
+    for name in columns.segments:
+        if name in (columns.variant, columns.test, "all"):
+            raise TableError(f"Column {name} cannot be a segment: it is the variant, the test, or called all.")
     try:
         if columns.is_totals:
             return _tally_totals(frame, schema, columns, exponent)
@@ -217,25 +220,29 @@ def tally(path: Path, columns: TableColumns, *, exponent: int = 2, cap: float | 
         raise _damaged(path, problem) from None
 
 
-def _text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """A column as text; whole numbers without decimals, so that 0, 0.0 of a spreadsheet and false stay what one sees."""
-    column = pl.col(name)
+def _require_text(name: str, dtype: pl.DataType) -> None:
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        raise TableError(f"Column {name} holds {dtype}, which names nothing; text or numbers are needed.")
+
+
+def _text(name: str, schema: pl.Schema, prefix: str = "") -> pl.Expr:
+    """A column as text, empty ones null; whole numbers without decimals, so that 0.0 of a spreadsheet is 0."""
+    column, dtype = pl.col(prefix + name), schema[name]
     if dtype.is_float():
         column = column.fill_nan(None)
         whole = (column == column.round()) & (column.abs() < 2**53)
         return (
             pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
         )
-    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
-        raise TableError(f"Column {name} holds {dtype}, which names nothing; text or numbers are needed.")
     stripped = column.cast(pl.String).str.strip_chars()
     return pl.when(stripped == "").then(None).otherwise(stripped)
 
 
-def _number(name: str, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+def _number(name: str, schema: pl.Schema) -> tuple[pl.Expr, pl.Expr]:
     """A column as floats, empty ones null, and whether it holds something that is not a finite number."""
+    dtype = schema[name]
     if dtype == pl.String:
-        text = _text(name, dtype)
+        text = _text(name, schema)
         number = text.cast(pl.Float64, strict=False)
         return number, text.is_not_null() & ~number.is_finite().fill_null(value=False)
     if dtype.is_numeric():
@@ -246,14 +253,15 @@ def _number(name: str, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
     raise TableError(f"Column {name} holds {dtype} where numbers are needed.")
 
 
-def _yes_or_no(name: str, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+def _yes_or_no(name: str, schema: pl.Schema) -> tuple[pl.Expr, pl.Expr]:
     """A column of 0, 1, true or false as booleans, empty ones null, and whether it holds something else."""
+    dtype = schema[name]
     if dtype == pl.Boolean:
         return pl.col(name), pl.lit(value=False)
     if dtype == pl.Null:
         return pl.lit(None, pl.Boolean), pl.lit(value=False)
     if dtype == pl.String:
-        text = _text(name, dtype).str.to_lowercase()
+        text = _text(name, schema).str.to_lowercase()
         number = text.cast(pl.Float64, strict=False)
         yes, no = (number == 1) | (text == "true"), (number == 0) | (text == "false")
     elif dtype.is_numeric():
@@ -271,35 +279,26 @@ def _minor(major: pl.Expr, exponent: int) -> pl.Expr:
     return pl.when((minor - minor.round()).abs() < 1e-6).then(minor.round()).otherwise(minor)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The table with one reader a row, as columns of known types; and what may be wrong with a row."""
-
-    frame: pl.LazyFrame
-    mistakes: dict[str, pl.Expr]
-
-
 def _tally_readers(
     frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, exponent: int, cap: float | None
 ) -> Tallies:
-    rows = _typed(frame, schema, columns, exponent, cap)
-    keys = ["test", "variant"]
-    kinds = {"all": pl.lit("all"), **{name: pl.col(f"segment_{i}") for i, name in enumerate(columns.segments)}}
-    sums = _row_sums(columns)
-    flags = [pl.col(name).sum().alias(name) for name in rows.mistakes]
-    plans = [
-        rows.frame.with_columns(segment=segment)
-        .group_by(*keys, "segment")
-        .agg(*sums, *(flags if kind == "all" else []))
-        for kind, segment in kinds.items()
-    ]
-    found = dict(zip(kinds, pl.collect_all(plans, engine="streaming"), strict=True))
+    typed, mistakes = _typed(frame, schema, columns, exponent, cap)
+    sums = [*_row_sums(columns), *[pl.col(name).sum() for name in mistakes]]
+    # Rows are grouped by the columns as they are; what their values are called is settled on the few groups.
+    keys = [f"key {name}" for name in (columns.test, columns.variant) if name is not None]
+    cuts = columns.segments or (None,)
+    passes = [typed.group_by(*keys, *([f"key {cut}"] if cut else [])).agg(sums) for cut in cuts]
+    found: dict[str, pl.DataFrame] = {}
+    for cut, part in zip(cuts, pl.collect_all(passes, engine="streaming"), strict=True):
+        found.setdefault("all", _settled(part, schema, columns, None))
+        if cut is not None:
+            found[cut] = _settled(part, schema, columns, cut)
     whole = found["all"]
     if not int(whole["n"].sum()):
         raise TableError("The table has a header and no rows.")
-    for name, meaning in rows.mistakes.items():
+    for name, wrong in mistakes.items():
         if int(whole[name].sum()):
-            raise _first_mistake(frame, schema, columns, name, meaning)
+            raise _first_mistake(frame, columns, name, wrong)
     used = {
         kind: part.filter(pl.col("test").is_not_null() & pl.col("variant").is_not_null())
         for kind, part in found.items()
@@ -323,22 +322,34 @@ def _tally_readers(
     )
 
 
-def _typed(frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, exponent: int, cap: float | None) -> _Rows:
-    selected = {
-        "test": pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema[columns.test]),
-        "variant": _text(columns.variant, schema[columns.variant]),
-        **{
-            f"segment_{i}": _text(name, schema[name]).fill_null(SEGMENT_UNKNOWN)
-            for i, name in enumerate(columns.segments)
-        },
-    }
+def _settled(part: pl.DataFrame, schema: pl.Schema, columns: TableColumns, segment: str | None) -> pl.DataFrame:
+    """Groups by the text of test, variant and segment: those that read alike are added up."""
+    named = part.with_columns(
+        test=pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema, "key "),
+        variant=_text(columns.variant, schema, "key "),
+        segment=pl.lit("all") if segment is None else _text(segment, schema, "key ").fill_null(SEGMENT_UNKNOWN),
+    )
+    numbers = [name for name in part.columns if not name.startswith("key ")]
+    return named.group_by("test", "variant", "segment").agg(
+        pl.col(name).max() if name.startswith("top_") else pl.col(name).sum() for name in numbers
+    )
+
+
+def _typed(
+    frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, exponent: int, cap: float | None
+) -> tuple[pl.LazyFrame, dict[str, pl.Expr]]:
+    """The rows with columns of known types, and what may be wrong with a row."""
+    keys = dict.fromkeys(name for name in (columns.test, columns.variant, *columns.segments) if name is not None)
+    for name in keys:
+        _require_text(name, schema[name])
+    selected = {f"key {name}": pl.col(name) for name in keys}
     mistakes: dict[str, pl.Expr] = {}
     major = pl.lit(None, pl.Float64)
     if columns.value is not None:
-        major, mistakes["bad_value"] = _number(columns.value, schema[columns.value])
+        major, mistakes["bad_value"] = _number(columns.value, schema)
         selected["amount"] = _minor(major, exponent)
     if columns.converted is not None:
-        selected["converted"], mistakes["bad_converted"] = _yes_or_no(columns.converted, schema[columns.converted])
+        selected["converted"], mistakes["bad_converted"] = _yes_or_no(columns.converted, schema)
         if columns.value is not None:
             # A contribution of unknown size cannot be counted as one of nothing.
             mistakes["no_amount"] = selected["converted"].fill_null(value=False) & major.is_null()
@@ -350,7 +361,7 @@ def _typed(frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, expone
         raw = pl.col("amount").fill_null(0.0)
         counted = raw.clip(lower_bound=0.0, upper_bound=None if cap is None else cap * 10.0**exponent)
         typed = typed.with_columns(value_uncapped=raw, value=counted)
-    return _Rows(typed, mistakes)
+    return typed, mistakes
 
 
 def _row_sums(columns: TableColumns) -> list[pl.Expr]:
@@ -414,9 +425,7 @@ def _require_few(used: dict[str, pl.DataFrame], columns: TableColumns) -> None:
             )
 
 
-def _first_mistake(
-    frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, name: str, wrong: pl.Expr
-) -> TableError:
+def _first_mistake(frame: pl.LazyFrame, columns: TableColumns, name: str, wrong: pl.Expr) -> TableError:
     """The sentence about the first row of a mistake."""
     row = frame.with_row_index("row of the table", offset=1).filter(wrong.fill_null(value=False)).head(1).collect()
     number = row["row of the table"][0]
@@ -430,7 +439,8 @@ def _first_mistake(
             )
         case "bad_converted":
             return TableError(
-                f"Row {number} (the header not counted): {column} is {_shown(value)}; allowed are 0, 1, true, false and empty."
+                f"Row {number} (the header not counted): {column} is {_shown(value)}; allowed are 0, 1, true, false and "
+                "empty. Where a row is a whole variant, name the column that counts its readers with --readers."
             )
         case _:
             return TableError(
@@ -476,16 +486,19 @@ def _row_notes(whole: pl.DataFrame, columns: TableColumns, cap: float | None) ->
 
 
 def _tally_totals(frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns, exponent: int) -> Tallies:
+    for key in (columns.test, columns.variant):
+        if key is not None:
+            _require_text(key, schema[key])
     numbers = {"n": columns.readers, "x": columns.converted, "value": columns.value, "capped": columns.capped_value}
     selected: dict[str, pl.Expr] = {
-        "test": pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema[columns.test]),
-        "variant": _text(columns.variant, schema[columns.variant]),
+        "test": pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema),
+        "variant": _text(columns.variant, schema),
     }
     for key, name in numbers.items():
         if name is None:
             selected[key], selected[f"bad_{key}"] = pl.lit(None, pl.Float64), pl.lit(value=False)
         else:
-            selected[key], selected[f"bad_{key}"] = _number(name, schema[name])
+            selected[key], selected[f"bad_{key}"] = _number(name, schema)
             selected[f"said_{key}"] = pl.col(name).cast(pl.String)
     table = frame.select(**selected).collect()
     if table.is_empty():
@@ -575,6 +588,4 @@ def _totals_notes(rows: Sequence[dict[str, Any]], columns: TableColumns) -> Iter
     for key, name in (("value", columns.value), ("capped", columns.capped_value)):
         if name is not None and rows[0][key] is None:
             yield f"Column {name} is empty for this test."
-    if rows[0]["value"] is not None or rows[0]["capped"] is not None:
-        yield "Totals carry no spread: the difference in money is shown, and no range can be put on it."
     yield "Totals do not say whether one reader gave more than once; every conversion counts as one reader."

@@ -17,7 +17,7 @@ from analysis.inference.results import Reason
 from analysis.metrics import METRICS
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, TableResults
 from analysis.tables import Tallies
-from askwell.analyze_text import average_gift, without_currency_sign
+from askwell.analyze_text import average_gift, views_are_not_readers, without_currency_sign
 from dashboards.phrasing import checks_in_words, evidence_words, reason_words, verdict_words, voice
 from dashboards.reading import Reading
 
@@ -86,7 +86,7 @@ def _test(test: TableResult, tallies: Tallies, plan: TablePlan) -> dict[str, obj
             {"check": words.name, "status": words.status, "sentence": without_currency_sign(words.sentence)}
             for words in checks_in_words(writer.reading, writer.spoken)
         ],
-        "notes": list(test.result.notes),
+        "notes": [*([views] if (views := views_are_not_readers(plan)) else []), *test.result.notes],
     }
 
 
@@ -120,8 +120,8 @@ class _Writer:
                 "rate_high": self._of(rate, "rate_high"),
                 "mean": self._of(value, "mean", self.scale),
                 "se": self._of(value, "se", self.scale),
-                "mean_uncapped": self._of(raw, "mean", self.scale),
-                "se_uncapped": self._of(raw, "se", self.scale),
+                "mean_uncapped": (None, "same_as_mean") if raw is None and value else self._of(raw, "mean", self.scale),
+                "se_uncapped": (None, "same_as_se") if raw is None and value else self._of(raw, "se", self.scale),
                 "average_gift": (gift.mean and gift.mean / self.scale, gift.reason),
                 "average_gift_se": (gift.se and gift.se / self.scale, gift.reason),
                 "chance_best": self._of(best, "chance_best") if kind == "all" else (None, "only_overall"),
@@ -191,8 +191,8 @@ class _Writer:
             "control": self.test.control,
             "n_control": row["n_control"],
             "n": row["n"],
-            "conversions_control" if metric == "conversion" else "givers_control": row["x_control"],
-            "conversions" if metric == "conversion" else "givers": row["x"],
+            "contributors_control": row["x_control"],
+            "contributors": row["x"],
             "lift": number("lift", "lift"),
             "log_ratio": number("log_ratio", "log_ratio"),
             "se": number("se", "se"),

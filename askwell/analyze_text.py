@@ -26,6 +26,7 @@ from dashboards.phrasing import (
     badge_words,
     checks_in_words,
     evidence_words,
+    listed,
     lower_first,
     metric_name,
     plain,
@@ -35,7 +36,7 @@ from dashboards.phrasing import (
     verdict_words,
     voice,
 )
-from dashboards.reading import Comparison, Range, Reading, metric_kind
+from dashboards.reading import Comparison, Range, Reading
 
 _NARROWEST, _WIDEST = 72, 100
 _NOTHING = "–"
@@ -66,6 +67,17 @@ def average_gift(sums: Mapping[str, Any] | None) -> AverageGift:
     return AverageGift(mean, math.sqrt(max(s2 - s1 * mean, 0.0) / (x - 1) / x))
 
 
+def views_are_not_readers(plan: TablePlan) -> str | None:
+    """Return what has to be said where views were counted; None where readers were."""
+    if plan.unit == "reader":
+        return None
+    counted = "a row" if plan.readers_column is None else plain(plan.readers_column, 30)
+    verb = "is a view" if plan.readers_column is None else "counts views"
+    return (
+        f"Views are not readers: {counted} {verb}, one reader may stand behind many, and every range may be too narrow."
+    )
+
+
 def without_currency_sign(text: str) -> str:
     """Return the text without the sign that stands for a currency nobody named."""
     return text.replace("¤", "")
@@ -75,9 +87,14 @@ def as_text(found: TableResults, tallies: Tallies, plan: TablePlan, file: Path) 
     """Return everything that is known of every test, for a terminal."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
     several = len(found.tests) + len(found.refused) > 1 or found.tests[0].test is not None
+    printed = [_Printed(test, tallies, plan, file, width) for test in found.tests]
+    gaps = [test.gaps() for test in printed]
+    common = [text for text in gaps[0] if all(text in others for others in gaps)] if len(gaps) > 1 else []
     lines = []
-    for test in found.tests:
-        lines += [*_Printed(test, tallies, plan, file, width).lines(), ""]
+    for test, unknown in zip(printed, gaps, strict=True):
+        lines += [*test.lines([text for text in unknown if text not in common]), ""]
+    if common:
+        lines += [*_gap_lines("What is not known of any of these tests", common, width), ""]
     if found.refused:
         lines.append(_heading("Left out"))
         for name, reason in found.refused.items():
@@ -103,7 +120,8 @@ class _Printed:
             for row in test.statistics.filter(pl.col("segment_kind") == "all").iter_rows(named=True)
         }
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, gaps: Sequence[str]) -> Iterator[str]:
+        """Everything that is said of the test; `gaps` are the sentences on what is not known."""
         yield from self._first_lines()
         yield ""
         yield from self._verdict()
@@ -115,8 +133,9 @@ class _Printed:
         yield from self._segments()
         yield ""
         yield from self._checks()
-        yield ""
-        yield from self._gaps()
+        if gaps:
+            yield ""
+            yield from _gap_lines("What is not known", gaps, self.width)
 
     # -- the parts -------------------------------------------------------------------------------------------------------
 
@@ -141,13 +160,10 @@ class _Printed:
 
     def _verdict(self) -> Iterator[str]:
         words = verdict_words(self.test.result)
-        yield from _wrapped(typer.style(f"{words.badge}: {words.headline}.", bold=True), self.width)
+        yield from (_heading(line) for line in _wrapped(f"{words.badge}. {words.headline}.", self.width))
         yield from _wrapped(f"{words.standfirst} {words.advice}", self.width)
-        if metric_kind(self.reading.primary) != "money" or not self.reading.has_money:
-            if self.reading.has_money:
-                yield from _wrapped(f"Money: {words.money_line}", self.width)
-        elif words.money_line not in words.standfirst:
-            yield from _wrapped(words.money_line[:1].upper() + words.money_line[1:], self.width)
+        if self.reading.has_money:
+            yield from _wrapped(f"Money: {words.money_line}", self.width)
 
     def _counted(self) -> Iterator[str]:
         spoken, has_money = self.spoken, self.reading.has_money
@@ -317,26 +333,23 @@ class _Printed:
     def _check_words(self) -> Sequence[CheckWords]:
         return checks_in_words(self.reading, self.spoken)
 
-    def _gaps(self) -> Iterator[str]:
-        yield _heading("What is not known")
-        for text in dict.fromkeys(self._gap_sentences()):
-            yield from _item(text, "·", self.width)
+    def gaps(self) -> list[str]:
+        """What is not known, as sentences, each once."""
+        return list(dict.fromkeys(self._gap_sentences()))
 
     def _gap_sentences(self) -> Iterator[str]:
         spoken, experiment = self.spoken, self.test.result.experiment
-        if spoken.unit == "view":
-            counted = "" if self.plan.readers_column is None else f" ({plain(self.plan.readers_column, 30)})"
-            yield (
-                f"Views are not readers: what was counted as one is a view{counted}, one reader may stand behind many, "
-                "and every range may be too narrow."
-            )
+        by_reason: dict[tuple[str, str], list[Comparison]] = {}
         for comparison in self.reading.comparisons.values():
             if comparison.reason is not None:
-                fewest = min(int(comparison.number("x") or 0), int(comparison.number("x_control") or 0))
-                yield sentence(
-                    f"{metric_name(comparison.metric, spoken)}, {plain(comparison.arm.variant.label, 40)}: "
-                    f"{lower_first(reason_words(comparison.reason, spoken, contributors=fewest))}"
-                )
+                by_reason.setdefault((comparison.metric, comparison.reason), []).append(comparison)
+        for (metric, reason), found in by_reason.items():
+            fewest = min(int(item.number(column) or 0) for item in found for column in ("x", "x_control"))
+            names = [quoted(item.arm.variant.label) for item in found]
+            subject = metric_name(metric, spoken)
+            if len(names) < len(self.reading.others):
+                subject = f"{subject} of {listed(names)}"
+            yield sentence(f"{subject}: {lower_first(reason_words(reason, spoken, contributors=fewest))}")
         yield from self.test.result.notes
         if not self.reading.has_money:
             yield "The table has no money: what a contribution is worth was not compared."
@@ -357,6 +370,10 @@ def _heading(text: str) -> str:
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _gap_lines(heading: str, gaps: Sequence[str], width: int) -> list[str]:
+    return [_heading(heading), *(line for text in gaps for line in _item(text, "·", width))]
 
 
 def _item(text: str, mark: str, width: int) -> list[str]:
@@ -383,7 +400,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> It
         left = width - sum(widths[1:]) - 2 * len(head)
     first = max(min(max(widths[0], 1), left), 10)
     for line in zip(*_padded(head), strict=True):
-        yield f"  {'':<{first}}" + "".join(f"  {cell:>{size}}" for cell, size in zip(line[1:], widths[1:], strict=True))
+        cells_of_line = zip(line[1:], widths[1:], strict=True)
+        yield (f"  {'':<{first}}" + "".join(f"  {cell:>{size}}" for cell, size in cells_of_line)).rstrip()
     for row in rows:
         if len(row) == 1:
             yield f"  {row[0]}"
