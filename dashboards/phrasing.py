@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +167,8 @@ class Voice:
         text = pattern.apply(
             abs(minor) / 10**self.exponent, self._locale, currency=self.currency, currency_digits=False
         )
-        return _signed(text, minor, plus=plus)
+        # CLDR: a symbol that ends in a letter does not touch the digits (CHF 12)
+        return _signed(re.sub(r"(?<=[^\W\d_])(?=\d)", "\N{NO-BREAK SPACE}", text), minor, plus=plus)
 
     def headline_money(self, minor: float) -> str:
         """Return money for a sentence: no decimals from 10 units on, else the currency's."""

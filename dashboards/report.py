@@ -92,6 +92,10 @@ _ORDER = (
     "contributed",
 )
 
+#: Points of a line, and comparisons in the folded table of days: beyond them a page grows heavy and nobody reads on.
+MOST_POINTS = 90
+MOST_COMPARISONS = 126
+
 RANGE_WORDS = "The dot is our best estimate, the bar is the range we are 95% sure of, however often you look."
 
 
@@ -522,14 +526,18 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
         return Section(
             "evidence", "How the evidence grew", (Sentences(("There is only one day so far; a line needs two.",)),)
         )
-    panels = []
+    panels: list[EvidencePanel] = []
+    shown, since = set(_thinned(list(history))), dict[str, date | None]()
     for arm in reading.others:
         found = [(day, comparisons[arm.id]) for day, comparisons in history.items() if arm.id in comparisons]
         points = tuple(_point(day, comparison, scale, spoken) for day, comparison in found)
         last = found[-1][1].difference if found else None
         end = "" if last is None else spoken.difference(metric, last)
         name = plain(arm.variant.label, 60)
-        panels.append(EvidencePanel(arm.letter, arm.token, name, points, end, _mark(points, spoken)))
+        mark = _mark(points, spoken)
+        since[arm.id] = _since(points)
+        drawn = tuple(point for point in points if point.day in shown)
+        panels.append(EvidencePanel(arm.letter, arm.token, name, drawn, end, mark))
     chart = _evidence_chart(panels, history, metric, scale, spoken)
     unit = spoken.unit_of(metric)
     caption = (
@@ -546,11 +554,17 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
     condition = f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'"
     return Section(
         id="evidence",
-        heading=_evidence_heading(reading, panels, spoken),
+        heading=_evidence_heading(reading, since, spoken),
         lead=_evidence_lead(reading, spoken),
         blocks=(picture, _evidence_table(reading, history, metric, spoken)),
         queries=_queries(reading, ("The comparison on every day so far", "estimates", condition), every_day=True),
     )
+
+
+def _thinned(days: Sequence[date]) -> Sequence[date]:
+    """At most `MOST_POINTS` days, evenly spaced back from the last one: more cannot be told apart."""
+    step = -(-len(days) // MOST_POINTS)
+    return [day for back, day in enumerate(reversed(days)) if back % step == 0]
 
 
 def _evidence_chart(
@@ -618,17 +632,21 @@ def _mark(points: Sequence[EvidencePoint], spoken: Voice) -> tuple[date, str] | 
     return None
 
 
-def _evidence_heading(reading: Reading, panels: Sequence[EvidencePanel], spoken: Voice) -> str:
-    """Say since when the range has stayed above zero, where it has on every day since; else stay neutral."""
-    arm = reading.challenger
-    neutral = "How the evidence grew"
-    if arm is None or reading.result.decision.get("verdict") == "fix_first":
-        return neutral
-    points: Sequence[EvidencePoint] = next((panel.points for panel in panels if panel.letter == arm.letter), ())
+def _since(points: Sequence[EvidencePoint]) -> date | None:
+    """Since when the range has stayed above zero, on every day up to the last; None where it has not, or only today."""
     since, _ = clear_of_zero(points)
     if not points or since is None or since == points[-1].day or (points[-1].range.low or 0.0) <= 0:
-        return neutral
-    return f"{wording(arm)} has stayed above zero since {spoken.short_day(since)}"
+        return None
+    return since
+
+
+def _evidence_heading(reading: Reading, since: Mapping[str, date | None], spoken: Voice) -> str:
+    """Say since when the range has stayed above zero, where it has; else stay neutral."""
+    arm = reading.challenger
+    day = None if arm is None else since.get(arm.id)
+    if arm is None or day is None or reading.result.decision.get("verdict") == "fix_first":
+        return "How the evidence grew"
+    return f"{wording(arm)} has stayed above zero since {spoken.short_day(day)}"
 
 
 def _evidence_lead(reading: Reading, spoken: Voice) -> str:
@@ -655,7 +673,8 @@ def _evidence_table(
             Column("Evidence", "", letter=arm.letter, token=arm.token),
         ]
     rows = []
-    for day in sorted(history, reverse=True):
+    most = max(7, MOST_COMPARISONS // max(1, len(reading.others)))
+    for day in sorted(history, reverse=True)[:most]:
         cells: list[Cell] = []
         for arm in reading.others:
             comparison = history[day].get(arm.id)
@@ -668,7 +687,10 @@ def _evidence_table(
             cells.append(Cell(evidence_words(comparison.e_value)))
         rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
     return Table(
-        "The comparison as it stood on each day", tuple(columns), tuple(rows), summary="The numbers, day by day"
+        "The comparison as it stood on each day",
+        tuple(columns),
+        tuple(rows),
+        summary="The numbers, day by day" if len(history) <= most else f"The numbers of the last {most} days",
     )
 
 

@@ -108,6 +108,7 @@ def test_the_single_file_stands_alone(visit: Opener, tmp_path: Path, story: obje
 
 def test_first_paint_and_layout_shift_stay_inside_their_budgets(visit: Opener, site: Path) -> None:
     opened = visit(site / TESTS[0])
+    opened.until("performance.getEntriesByName('first-contentful-paint').length > 0")
     paint = opened.page.evaluate(
         "performance.getEntriesByType('paint').find(e => e.name === 'first-contentful-paint').startTime"
     )
