@@ -18,7 +18,7 @@ if command -v uv >/dev/null 2>&1; then
     echo "Installing the environment .venv with uv (some seconds) ..."
     export UV_PYTHON_DOWNLOADS=never
     uv venv --quiet --allow-existing --python "$PYTHON" .venv
-    uv pip install --quiet --python .venv/bin/python --no-deps --require-hashes -r constraints.txt
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r constraints.txt
     uv pip install --quiet --python .venv/bin/python --no-deps -e .
 else
     if ! "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1; then

@@ -29,12 +29,12 @@ def ingestion_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefin
     def validated_events(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
         with failing_plainly():
             warehouse = workspace.warehouse()
-            with warehouse.writing(holder=f"Dagster run {context.run_id}"):
+            with warehouse.writing(holder=f"Dagster run {context.run.run_id}"):
                 done = ingest(
                     warehouse,
                     workspace.experiments(),
                     now=workspace.clock(),
-                    run_id=context.run_id,
+                    run_id=context.run.run_id,
                     progress=workspace.progress("Reading landed files"),
                 )
         for name in done.strange:

@@ -35,7 +35,7 @@ def outcome_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinit
     def daily_exposures(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
         with failing_plainly():
             warehouse = workspace.warehouse()
-            with warehouse.writing(holder=f"Dagster run {context.run_id}"):
+            with warehouse.writing(holder=f"Dagster run {context.run.run_id}"):
                 rebuilt = refresh_daily_exposures(
                     warehouse, workspace.experiments(), progress=workspace.progress("Adding up each day's exposures")
                 )
@@ -62,7 +62,7 @@ def outcome_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinit
     def daily_visits(context: dg.AssetExecutionContext, workspace: dg.ResourceParam[Workspace]) -> None:
         with failing_plainly():
             warehouse = workspace.warehouse()
-            with warehouse.writing(holder=f"Dagster run {context.run_id}"):
+            with warehouse.writing(holder=f"Dagster run {context.run.run_id}"):
                 rebuilt = refresh_daily_visits(warehouse, progress=workspace.progress("Adding up each day's visits"))
         add_partition_metadata(context, rebuilt, lambda day: {"dagster/row_count": rebuilt[day]})
 

@@ -1,0 +1,100 @@
+"""What runs by itself: the landing sensor over several ticks, and the daily schedule through to a new page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from assets.definitions import EVERYTHING, INGEST, build_defs
+from assets.resources import Workspace
+from tests.builders import TestPublisher, appeal_event
+
+
+def tick(workspace: Workspace, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
+    sensor = build_defs(workspace).get_repository_def().get_sensor_def("landing")
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"workspace": workspace})
+    result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_the_sensor_sees_a_file_once(workspace: Workspace, instance: dg.DagsterInstance) -> None:
+    first = tick(workspace, instance, None)
+    assert [request.tags["dagster/asset_partition_range_start"] for request in first.run_requests or []] == [
+        "2026-10-01"
+    ]
+    second = tick(workspace, instance, first.cursor)
+    assert not second.run_requests
+    assert second.skip_reason
+
+
+def test_the_sensor_sees_content_and_not_time(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    first = tick(workspace, instance, None)
+    path = next(landed.folder.glob("landing/appeal_events/*/*"))
+    path.write_bytes(path.read_bytes())  # touched: a new time, the same content
+    second = tick(workspace, instance, first.cursor)
+    assert not second.run_requests
+    landed.land("appeal_events", [appeal_event("10-05 12:00", "new")], path.name)
+    third = tick(workspace, instance, second.cursor)
+    assert len(third.run_requests or []) == 1
+    assert (third.run_requests or [])[0].run_key != (first.run_requests or [])[0].run_key
+
+
+def test_the_sensor_run_ingests_what_landed(workspace: Workspace, instance: dg.DagsterInstance) -> None:
+    (request,) = tick(workspace, instance, None).run_requests or []
+    result = build_defs(workspace).resolve_job_def(INGEST).execute_in_process(instance=instance, tags=request.tags)
+    assert result.success
+    assert workspace.warehouse().ledger().height == 2
+
+
+def test_the_sensor_waits_for_settings(tmp_path, instance: dg.DagsterInstance) -> None:  # noqa: ANN001
+    workspace = Workspace(tmp_path / "askwell.toml")
+    sensor = build_defs(workspace).get_repository_def().get_sensor_def("landing")
+    result = sensor(dg.build_sensor_context(instance=instance, resources={"workspace": workspace}))
+    assert isinstance(result, dg.SkipReason)
+    assert "does not exist" in str(result.skip_message)
+
+
+def test_a_scheduled_tick_publishes_a_new_page(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    definitions = build_defs(workspace)
+    schedule = definitions.get_repository_def().get_schedule_def("daily_report")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 * * *", "Europe/London")
+    job = definitions.resolve_job_def(EVERYTHING)
+    index = landed.folder / "site" / "index.html"
+    seen = []
+    for day in (28, 29):
+        landed.land("appeal_events", [appeal_event(f"10-{day - 1} 12:00", f"late{day}")])
+        moment = datetime(2026, 10, day, 6, tzinfo=UTC)
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+        assert request.partition_key == f"2026-10-{day - 1}"
+        result = job.execute_in_process(instance=instance, partition_key=request.partition_key, tags=request.tags)
+        assert result.success
+        seen.append(index.read_text(encoding="utf-8"))
+    assert "27 Oct 2026" in seen[0]
+    assert "28 Oct 2026" in seen[1]
+
+
+def test_running_again_changes_nothing(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    job = build_defs(workspace).resolve_job_def(EVERYTHING)
+    states = []
+    for _ in range(2):
+        assert job.execute_in_process(instance=instance, partition_key="2026-10-02").success
+        site = landed.folder / "site"
+        states.append(
+            {
+                "editions": [(edition.number, edition.published_at) for edition in workspace.warehouse().editions()],
+                "pages": {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*.html")},
+                "parts": [part.path.name for part in workspace.warehouse().parts("cohort_cells")],
+            }
+        )
+    assert states[0] == states[1]
