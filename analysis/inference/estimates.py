@@ -387,7 +387,9 @@ def _evidence(
         for begin in range(0, several.size, 2048):
             part = slice(begin, begin + 2048)
             row = several[part]
-            found = sequential.conversion_epochs(xa[part], xb[part], rho[part], priors.of(row), pairs.alpha_together[row])
+            found = sequential.conversion_epochs(
+                xa[part], xb[part], rho[part], priors.of(row), pairs.alpha_together[row]
+            )
             log_e[row], low[row], high[row] = found.log_e, found.low, found.high
     normal = ranged & ~pairs.binary
     if normal.any():
