@@ -62,6 +62,8 @@ class Plan:
         audience: Share of the group's readers who can meet the appeal.
         first_chance, again_chance: Chance per visit to be asked, before and after the first exposure.
         gift_chance: Chance per exposure that a reader of average generosity gives, under the control.
+        effect: What is true of it: nothing, more contributors, larger gifts, fewer visits, a broken split, more clicks
+            alone, or more trials that earn less.
         page: Which page of a visit carries the appeal.
         ramp: Later allocation epochs: position and shares in the order of the wordings.
         contaminated_share: Readers who are shown another wording on later visits.
