@@ -326,7 +326,13 @@ def _money(reading: Reading, spoken: Voice) -> Section:
     ]
     rows = tuple(_money_row(reading, spoken, arm, metric, axis) for arm in reading.arms)
     notes = [
-        text for text in (_value_rule(reading, spoken) if has_money else "", _other_rules(reading, spoken)) if text
+        text
+        for text in (
+            verdict_words(reading.result).money_line,
+            _value_rule(reading, spoken) if has_money else "",
+            _other_rules(reading, spoken),
+        )
+        if text
     ]
     return Section(
         id="money",
