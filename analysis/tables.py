@@ -178,6 +178,8 @@ def _separator(path: Path) -> str:
 def _damaged(path: Path, problem: Exception) -> TableError:
     said = str(problem).strip().splitlines()
     reason = said[0].rstrip(". ") if said else type(problem).__name__
+    if "utf-8" in reason.lower() or "utf8" in reason.lower():
+        reason = "its text is not UTF-8; save it as CSV in UTF-8"
     return TableError(f"{path} cannot be read as a table: {reason}.")
 
 
@@ -216,6 +218,8 @@ def tally(path: Path, columns: TableColumns, *, exponent: int = 2, cap: float | 
         if columns.is_totals:
             return _tally_totals(frame, schema, columns, exponent)
         return _tally_readers(frame, schema, columns, exponent, cap)
+    except OSError as problem:
+        raise TableError(f"{path} cannot be read ({problem.strerror or problem}).") from None
     except pl.exceptions.PolarsError as problem:
         raise _damaged(path, problem) from None
 
