@@ -424,7 +424,8 @@ def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, wi
     board[at] = placed["log_e"].fill_null(float("nan")).to_numpy()
     bound = plans.select("experiment_id", bound=-pl.col("alpha").log())
     return (
-        placed.with_columns(log_closed=pl.Series(log_closed_e(board)[at]))
+        # An absent e-value must be null here: Polars takes not-a-number for the largest of all numbers.
+        placed.with_columns(log_closed=pl.Series(log_closed_e(board)[at]).fill_nan(None))
         .join(bound, on="experiment_id")
         .with_columns(is_proven=(pl.col("log_closed") >= pl.col("bound")) & (pl.col("log_ratio") > 0))
         .select(*_DAY, "variant_id", "log_closed", "is_proven")

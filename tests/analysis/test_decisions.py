@@ -145,6 +145,15 @@ def test_first_day_of_proof_stays_on_record() -> None:
     assert found["basis"] == "best_bet"
 
 
+def test_a_day_without_an_e_value_is_no_day_of_proof() -> None:
+    """Fewer than 25 contributors: the lift is shown and leads, nothing is proven."""
+    first = TODAY - timedelta(days=1)
+    rows = [*gave("a", 6, 5000, as_of=first), *gave("b", 12, 5000, as_of=first), *gave("a", 1000), *gave("b", 1040)]
+    found = verdict(rows, count_rows=[counts("a", 100_000), counts("b", 100_000)])
+    assert found["best_variant_id"] == "b"
+    assert found["proven_at"] is None
+
+
 def test_small_loss_is_not_used_while_a_guardrail_is_open_or_missing() -> None:
     rows = [*gave("a", 1000), *gave("b", 1400)]
     wide = verdict([*rows, pages("a", 5.0, 2000), pages("b", 5.0, 2000)], guardrails=guard())
