@@ -130,6 +130,8 @@ class Experiment(Section):
         if self.primary_metric not in PRIMARY_METRICS:
             raise ValueError(f"primary_metric must be one of {', '.join(PRIMARY_METRICS)}")
         starts = [epoch.starts_at for epoch in self.allocation]
+        if len({start.tzinfo is None for start in starts}) > 1:
+            raise ValueError("allocation.starts_at must have an offset in every epoch or in none (publisher's time)")
         if starts != sorted(set(starts)):
             raise ValueError("allocation epochs must have different starts_at, earliest first")
         for epoch in self.allocation:

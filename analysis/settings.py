@@ -5,8 +5,10 @@ A default that people may change stands here and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -152,28 +154,38 @@ class Settings:
             return self._long_enough(from_environment.encode(), self.identity.hash_key_env)
         path = self.identity.hash_key_file
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
+            if not path.exists():
+                _make_key(path)
             if path.stat().st_mode & 0o077:
                 raise SettingsError(
                     self.file,
                     [Mistake("identity.hash_key_file", str(path), f"others can read it; run: chmod 600 {path}")],
-                ) from None
+                )
         except OSError as problem:
             raise SettingsError(
-                self.file, [Mistake("identity.hash_key_file", str(path), f"cannot be made ({problem.strerror})")]
+                self.file,
+                [Mistake("identity.hash_key_file", str(path), f"cannot be made or read ({problem.strerror})")],
             ) from None
-        else:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(32))
-                file.flush()
-                os.fsync(file.fileno())
         return self._long_enough(path.read_bytes().strip(), str(path))
 
     def _long_enough(self, key: bytes, where: str) -> bytes:
         if len(key) < 16:
             raise SettingsError(self.file, [Mistake("identity", where, "the hash key needs at least 16 bytes")])
         return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key and give it its name only when it is whole; the first of two writers wins."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
 
 
 def read_settings(path: Path) -> Settings:

@@ -188,7 +188,8 @@ class Warehouse:
     def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         if not self.exists():
             return []
-        connection = sqlite3.connect(f"file:{self.folder / 'catalog.sqlite'}?mode=ro", uri=True, timeout=30)
+        # Not read-only: whoever opens the catalogue first after a kill rolls the unfinished transaction back.
+        connection = sqlite3.connect(self.folder / "catalog.sqlite", timeout=30)
         try:
             return connection.execute(statement, parameters).fetchall()
         finally:
