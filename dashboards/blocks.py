@@ -212,6 +212,7 @@ class Page:
     banner: str = ""
     lists: tuple[RowList, ...] = ()
     as_of: str = ""
+    description: str = ""
     changes: tuple[str, ...] = ()
     counts: tuple[tuple[Badge, int], ...] = ()
 

@@ -149,8 +149,8 @@ def _figures(tables: HealthTables, spoken: Voice) -> tuple[Figure, ...]:
     return (
         Figure("Files landed", spoken.count(ledger.height), f"last one taken in {spoken.moment(last)} UTC" if last is not None else ""),  # type: ignore[arg-type]
         Figure("Rows received", spoken.prose_count(totals["received"]), f"{spoken.prose_count(totals['accepted'])} accepted"),
-        Figure("Duplicates", spoken.percent(totals["duplicate"] / received), f"{spoken.count(totals['duplicate'])} rows that were there already"),
-        Figure("Set aside", spoken.percent(totals["quarantined"] / received), f"{spoken.count(totals['quarantined'])} rows, each with a reason"),
+        Figure("Duplicates", spoken.prose_count(totals["duplicate"]), f"{spoken.part(totals['duplicate'] / received)} of rows, there already"),
+        Figure("Set aside", spoken.prose_count(totals["quarantined"]), f"{spoken.part(totals['quarantined'] / received)} of rows, each with a reason"),
     )  # fmt: skip
 
 

@@ -150,6 +150,11 @@ class Voice:
         pattern = _pattern(self.locale, "percent", digits)
         return _signed(pattern.apply(abs(share), self._locale), share, plus=plus)
 
+    def part(self, share: float) -> str:
+        """Return a part of a whole as percent; what is not nothing is never said to be 0 %."""
+        least = 0.0001
+        return f"under {self.percent(least, digits=2)}" if 0 < share < least / 2 else self.percent(share)
+
     def margin(self, share: float) -> str:
         """Return a registered share as it was written: `1%`, `2.5%`."""
         return self.percent(share, digits=0 if math.isclose(share * 100, round(share * 100)) else 1)
@@ -534,7 +539,7 @@ class _Verdict:
         else:
             more = f"{name} led to {self._size(difference)} more {self.spoken.words.outcomes} per {self.spoken.count(100_000)} {self.per}"
             forms = (f"{more} than {CURRENT}", more, f"{name} led to more {self.spoken.words.outcomes} than {CURRENT}")
-        return forms, self._range_sentence(), f"Use {name} for everyone."
+        return forms, f"{self._range_sentence()} {self._money_beside(arm)}".strip(), f"Use {name} for everyone."
 
     def _keep_current(self) -> tuple[Sequence[str], str, str]:
         differences = [
@@ -619,30 +624,30 @@ class _Verdict:
 
     def _too_early(self) -> tuple[Sequence[str], str, str]:
         days, fewest = self.decision.get("n_days"), self.decision.get("smallest_contributors")
+        codes, words = _codes(self.decision), self.spoken.words
         seen = []
-        if isinstance(days, int):
+        if isinstance(days, int) and (days < self.experiment.minimum_days or "too_few_days" in codes):
             seen.append(f"{days} full {plural(days, 'day', 'days')}")
-        if isinstance(fewest, int):
+        if isinstance(fewest, int) and fewest < self.experiment.minimum_contributors:
             seen.append(
-                f"{self.spoken.count(fewest)} {plural(fewest, self.spoken.words.giver, self.spoken.words.givers)}"
+                f"{self.spoken.count(fewest)} {plural(fewest, words.giver, words.givers)} in the smallest group"
             )
-        headline = f"Too early to say: {listed(seen)}" if seen else "Too early to say"
-        where = "in the smallest group" if isinstance(fewest, int) else ""
-        full = f"{headline} {where}".strip()
-        least = f"{self.spoken.count(self.experiment.minimum_contributors)} {self.spoken.words.givers} in each wording"
+        has_ended = self.reading.day is not None and self.reading.day >= self.experiment.planned_end
+        start = "The test ended too small to tell" if has_ended else "Too early to say"
+        forms = (f"{start}: {listed(seen)}", start) if seen else (start,)
+        least = f"{self.spoken.count(self.experiment.minimum_contributors)} {words.givers} in each wording"
         if isinstance(days, int):
             minimum = self.experiment.minimum_days
             least = f"{minimum} full {plural(minimum, 'day', 'days')} and {least}"
-        total = self._total_givers()
+        total, asked = self._total_givers(), self.spoken.prose_count(self.reading.all_readers)
         why = ""
         if total == 0:
-            why = f"No {self.spoken.words.outcomes} yet among {self.spoken.prose_count(self.reading.all_readers)} {self.spoken.words.readers}."
+            why = f"No {words.outcomes} yet among {asked} {words.readers}."
         elif total is not None:
-            why = (
-                f"So far {self.spoken.prose_count(self.reading.all_readers)} {self.spoken.words.asked} and "
-                f"{self.spoken.count(total)} {plural(total, self.spoken.words.giver, self.spoken.words.givers)} in all."
-            )
-        return (full, headline), why, f"A verdict needs {least}."
+            why = f"So far {asked} {words.asked} and {self.spoken.count(total)} {plural(total, words.giver, words.givers)} in all."
+        if has_ended:
+            return forms, why.replace("So far ", "", 1), f"Keep {CURRENT}. A verdict would have needed {least}."
+        return forms, why, f"A verdict needs {least}."
 
     def _cannot_tell(self) -> tuple[Sequence[str], str, str]:
         advice = f"Stop; keep {CURRENT}."
@@ -751,6 +756,16 @@ class _Verdict:
         elif within.high is not None and within.high < 0:
             text += ", all below zero"
         return f"{text}."
+
+    def _money_beside(self, arm: Arm) -> str:
+        """Say what is known in money where something else decides and money is not clear."""
+        value = self.reading.comparison(arm.id, "value")
+        if self.reading.primary == "value" or value is None or value.difference_range.clears_zero:
+            return ""
+        if not value.difference_range.is_known:
+            return f"In money there is no range: {lower_first(reason_words(value.reason, self.spoken, contributors=self._fewest()))}"
+        said = self.spoken.range_in_words("value", value.difference_range)
+        return f"In money the difference is not clear: {said} {self.spoken.unit_of('value')}."
 
     def _evidence_sentence(self) -> str:
         if self.comparison is None or self.comparison.e_value is None:
@@ -1090,7 +1105,7 @@ def _contamination_sentence(findings: Sequence[_Finding]) -> str | None:
         return None
     readers = found.number("readers")
     count = "" if readers is None else f" ({found.spoken.count(readers)})"
-    return f"{found.spoken.percent(share)} of {found.spoken.words.readers}{count} saw more than one wording."
+    return f"{_capital(found.spoken.part(share))} of {found.spoken.words.readers}{count} saw more than one wording."
 
 
 def _spread_sentence(findings: Sequence[_Finding]) -> str | None:

@@ -113,6 +113,7 @@ def experiment_report(result: ExperimentResult) -> Page:
     return Page(
         path=f"experiments/{experiment.id}.html",
         title=plain(experiment.name, 90),
+        description=f"{words.headline}. {words.money_line}",
         publisher=plain(result.audience.publisher),
         language=spoken.language_tag,
         badge=words.badge,
@@ -220,7 +221,7 @@ def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
 
 
 def _hero(reading: Reading, spoken: Voice) -> Markup | None:
-    metric = _shown_metric(reading)
+    metric = reading.primary  # what the headline speaks of: two metrics side by side would read as a contradiction
     base = reading.mean(metric, reading.control.id)
     if base is None or not _has_ranges(reading, metric):
         return None  # dots on an axis without zero and without ranges would look like a difference
@@ -278,7 +279,7 @@ def _clipped(ranges: Sequence[Range], centre: float = 0.0) -> list[float]:
 
 
 def _hero_caption(reading: Reading, spoken: Voice) -> str:
-    metric = _shown_metric(reading)
+    metric = reading.primary
     return (
         f"{metric_name(metric, spoken)} {spoken.unit_of(metric)}. {RANGE_WORDS} The bar is the range of the difference from "
         f"{CURRENT}, whose own value is the dashed line."

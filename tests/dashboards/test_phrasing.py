@@ -305,6 +305,32 @@ def test_what_changed_since_the_last_report_is_said_once_and_only_when_it_did() 
     assert "before" not in verdict_words(tell(builders.BEST_BET)).standfirst
 
 
+def test_a_proof_in_contributions_says_when_money_is_not_clear() -> None:
+    result = tell(
+        replace(
+            builders.BEST_BET,
+            arms=(builders.Arm(212_400, 1_102, cv=4), builders.Arm(212_911, 1_420, gift=2_100, cv=4)),
+            basis="proven",
+        )
+    )
+    counted = replace(result, experiment=result.experiment.model_copy(update={"primary_metric": "conversion"}))
+    words = verdict_words(counted)
+    assert words.headline == "“Open to everyone” led to 148 more contributions per 100,000 readers"
+    assert "In money the difference is not clear: from £" in words.standfirst
+
+
+def test_a_part_that_is_not_nothing_is_never_nought_percent() -> None:
+    assert [BRITISH.part(share) for share in (0, 0.00001, 0.00006, 0.02)] == ["0%", "under 0.01%", "0.01%", "2.0%"]
+
+
+def test_too_early_names_only_what_is_missing() -> None:
+    few = verdict_words(tell(replace(builders.TOO_EARLY, days=20)))
+    assert few.headline == "Too early to say: 41 contributors in the smallest group"
+    over = verdict_words(tell(replace(builders.TOO_EARLY, days=20, planned_days=14)))
+    assert over.headline == "The test ended too small to tell: 41 contributors in the smallest group"
+    assert over.advice.startswith("Keep the current wording.")
+
+
 def test_a_test_past_its_end_is_not_said_to_lack_traffic() -> None:
     story = replace(builders.CANNOT_TELL, decision={"reasons": ["enough_data", "planned_end_reached"]})
     assert verdict_words(tell(story)).headline == "The test has ended without an answer"
