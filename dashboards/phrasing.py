@@ -1000,7 +1000,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "denominator": ("Seen alike", "the wordings were not seen equally often"),
     "basis_agreement": ("Both ways to count agree", "the two ways to count readers disagree"),
     "cap_agreement": ("Same sign with and without the cap", "the cap turns the result round"),
-    "one_donor": ("No single contributor decides", "a single contributor decides the result"),
+    "one_donor": ("No single reader decides", "a single reader decides the result"),
     "pooled_agreement": ("Phases agree", "the phases of the test disagree"),
     "novelty": ("No trend over time", "the effect changed over time"),
     "maturity": ("Open outcome windows", "outcomes are still open"),
