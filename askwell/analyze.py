@@ -64,7 +64,7 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
     if as_json:
         typer.echo(as_document(found, tallies, plan, file, is_split=options.experiment is not None))
     else:
-        typer.echo(as_text(found, tallies, plan, file))
+        typer.echo(as_text(found, plan, file))
     for page in pages:
         typer.echo(f"Page written to {page}.", err=True)
 

@@ -19,7 +19,6 @@ import typer
 
 from analysis.inference.results import Reason
 from analysis.table_results import TablePlan, TableResult, TableResults
-from analysis.tables import Tallies
 from dashboards.phrasing import (
     CheckWords,
     Voice,
@@ -83,11 +82,11 @@ def without_currency_sign(text: str) -> str:
     return text.replace("¤", "")
 
 
-def as_text(found: TableResults, tallies: Tallies, plan: TablePlan, file: Path) -> str:
+def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
     """Return everything that is known of every test, for a terminal."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
     several = len(found.tests) + len(found.refused) > 1 or found.tests[0].test is not None
-    printed = [_Printed(test, tallies, plan, file, width) for test in found.tests]
+    printed = [_Printed(test, plan, file.name, width) for test in found.tests]
     gaps = [test.gaps() for test in printed]
     common = [text for text in gaps[0] if all(text in others for others in gaps)] if len(gaps) > 1 else []
     lines = []
@@ -104,15 +103,16 @@ def as_text(found: TableResults, tallies: Tallies, plan: TablePlan, file: Path) 
         counts = Counter(str(test.result.decision["verdict"]) for test in found.tests)
         said = ", ".join(f"{count} {lower_first(str(badge_words(code, None)))}" for code, count in counts.most_common())
         out = f"; {len(found.refused)} left out" if found.refused else ""
-        lines.append(f"{len(found.tests)} {'test' if len(found.tests) == 1 else 'tests'} compared: {said}{out}.")
+        noun = "test" if len(found.tests) == 1 else "tests"
+        lines += _wrapped(f"{plain(file.name, 60)}: {len(found.tests)} {noun} compared: {said}{out}.", width)
     return without_currency_sign("\n".join(lines).rstrip())
 
 
 class _Printed:
     """One test as lines."""
 
-    def __init__(self, test: TableResult, tallies: Tallies, plan: TablePlan, file: Path, width: int) -> None:
-        self.test, self.tallies, self.plan, self.file, self.width = test, tallies, plan, file, width
+    def __init__(self, test: TableResult, plan: TablePlan, name: str, width: int) -> None:
+        self.test, self.plan, self.name, self.width = test, plan, name, width
         self.reading = Reading(test.result)
         self.spoken: Voice = voice(test.result.audience)
         self.sums = {
@@ -141,12 +141,10 @@ class _Printed:
 
     def _first_lines(self) -> Iterator[str]:
         test, spoken = self.test, self.spoken
-        where = (
-            plain(self.file.name, 60) if test.test is None else f"{plain(test.test, 60)} ({plain(self.file.name, 40)})"
-        )
+        where = plain(self.name, 60) if test.test is None else plain(test.test, 60)
         shares = test.result.experiment.ordered_variants
         if self.plan.shares is None:
-            split = "planned shares were not given, so equal ones are assumed"
+            split = "planned shares not given, equal ones assumed"
         else:
             split = f"planned shares {', '.join(f'{plain(item.name, 30)} = {item.share:g}' for item in shares)}"
         yield from _wrapped(
@@ -157,6 +155,9 @@ class _Printed:
         yield from _wrapped(
             f"The control, “the current wording” below, is {quoted(test.control, 60)}{chosen}.", self.width
         )
+        views = views_are_not_readers(self.plan)
+        if views is not None:
+            yield from _wrapped(views, self.width)
 
     def _verdict(self) -> Iterator[str]:
         words = verdict_words(self.test.result)

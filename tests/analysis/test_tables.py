@@ -193,7 +193,7 @@ def test_a_csv_may_be_compressed(tmp_path: Path) -> None:
 
 @given(
     rows=st.lists(
-        st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(0, 10**9))), min_size=1, max_size=40
+        st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(0, 10**7))), min_size=1, max_size=40
     ),
     seed=st.randoms(use_true_random=False),
 )
@@ -214,7 +214,7 @@ def test_sums_are_those_of_whole_numbers_in_any_order(
         exact = [m or 0 for v, m in rows if v == variant]
         value = sums(found[0], "value", variant)
         assert value["s1"] == sum(exact)
-        assert value["s2"] == pytest.approx(sum(m * m for m in exact), rel=1e-15)
+        assert value["s2"] == sum(m * m for m in exact)
 
 
 # -- totals ----------------------------------------------------------------------------------------------------------------
