@@ -22,8 +22,8 @@ from analysis.table_results import TablePlan, TableResult, TableResults
 from dashboards.phrasing import (
     CheckWords,
     Voice,
-    badge_words,
     checks_in_words,
+    decision_badge,
     evidence_words,
     listed,
     lower_first,
@@ -100,8 +100,8 @@ def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
             lines += _item(f"{plain(name)}: {reason}.", "✗", width)
         lines.append("")
     if several:
-        counts = Counter(str(test.result.decision["verdict"]) for test in found.tests)
-        said = ", ".join(f"{count} {lower_first(str(badge_words(code, None)))}" for code, count in counts.most_common())
+        counts = Counter(str(decision_badge(test.result)) for test in found.tests)
+        said = ", ".join(f"{count} {lower_first(badge)}" for badge, count in counts.most_common())
         out = f"; {len(found.refused)} left out" if found.refused else ""
         noun = "test" if len(found.tests) == 1 else "tests"
         lines += _wrapped(f"{plain(file.name, 60)}: {len(found.tests)} {noun} compared: {said}{out}.", width)

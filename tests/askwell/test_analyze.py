@@ -492,3 +492,46 @@ def test_a_fault_of_the_data_is_one_sentence_and_exit_code_1(
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+# -- the page of the guide -------------------------------------------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "analyze.md").read_text(encoding="utf-8")
+
+
+def test_every_option_is_in_the_guide() -> None:
+    import inspect
+
+    from askwell.cli import analyze as command
+
+    names = [name for name in inspect.signature(command).parameters if name != "file"]
+    assert [name for name in names if f"`--{name.replace('_', '-')}" not in GUIDE] == []
+
+
+def test_every_key_of_the_answer_is_in_the_guide(table: Path) -> None:
+    found = answer(table, *SIMPLE)
+    keys = {
+        key
+        for part in (found, found["decision"], *found["variants"], *found["comparisons"], *found["checks"])
+        for key in part
+    }
+    assert sorted(key for key in keys if f"`{key}`" not in GUIDE) == []
+
+
+def test_the_examples_of_the_guide_run(tmp_path: Path) -> None:
+    readers, totals = GUIDE.split("```")[1], GUIDE.split("```")[3]
+    for name, text, options in (
+        (
+            "readers.csv",
+            readers,
+            ("--variant", "variant", "--converted", "gave", "--value", "amount", "--segment", "device"),
+        ),
+        (
+            "totals.csv",
+            totals,
+            ("--variant", "variant", "--readers", "asked", "--converted", "gave", "--value", "amount"),
+        ),
+    ):
+        file = tmp_path / name
+        file.write_text(text.strip(), encoding="utf-8")
+        assert answer(file, *options)["control"] == "control"
