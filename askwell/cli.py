@@ -60,11 +60,12 @@ def main() -> None:
 def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives; everything of it.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulated publisher.")] = 1,
+    size: Annotated[str, typer.Option(help="How much: demo, tiny or truth.")] = "demo",
 ) -> None:
     """Simulate a publisher, run the whole pipeline on it, and show the verdicts."""
     from askwell.demo import run_demo
 
-    run_demo(folder, seed)
+    run_demo(folder, seed, size)
 
 
 @app.command()

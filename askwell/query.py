@@ -18,6 +18,17 @@ class QueryError(AskwellError):
     """The statement cannot be run; DuckDB's own first lines say why."""
 
 
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sums of integers, which DuckDB gives in 128 bits, as ordinary integers where they fit; else as they are."""
+    narrow = {}
+    for name, dtype in frame.schema.items():
+        if dtype == pl.Int128 or (isinstance(dtype, pl.Decimal) and dtype.scale == 0):
+            column = frame[name].cast(pl.Int64, strict=False)
+            if column.null_count() == frame[name].null_count():
+                narrow[name] = column
+    return frame.with_columns(**narrow)
+
+
 def run_query(sql: str, settings_file: Path, *, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
     """Run the statement and print its rows.
 
@@ -28,7 +39,7 @@ def run_query(sql: str, settings_file: Path, *, as_csv: bool, as_json: bool, par
     with open_database(settings.folders.database) as connection:
         try:
             relation = connection.sql(sql)
-            frame = pl.DataFrame() if relation is None else relation.pl()
+            frame = pl.DataFrame() if relation is None else _plain(relation.pl())
         except duckdb.Error as problem:
             raise QueryError(f"The query cannot be run: {problem}") from None
     if parquet is not None:
