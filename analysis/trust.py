@@ -26,7 +26,7 @@ _WARN_LOG_E, _BLOCK_LOG_E = math.log(100), math.log(1000)
 _BASIS_LOG_E = math.log(20)
 _CONTAMINATED = (0.001, 0.01)
 _LARGEST_GIFT = 0.10
-_POOLED = (0.5, 1.0)
+_POOLED = 0.5
 _NOVELTY_Z = float(-special.ndtri(0.005))
 #: Readers with a view needed in each variant before view rates are compared.
 _FEWEST_VIEWERS = 25
@@ -457,7 +457,10 @@ def _one_donor(
 def _pooled_agreement(
     sums: pl.DataFrame, estimates: pl.DataFrame, primary: Mapping[str, str]
 ) -> Iterable[dict[str, object]]:
-    """The table pooled over epochs against the estimate that compares inside them."""
+    """The table pooled over epochs against the estimate that compares inside them.
+
+    Warns only: our estimate is the one inside epochs (docs/adr/0009).
+    """
     value = pl.when(pl.col("metric").is_in([m for m, facts in METRICS.items() if facts.kind == "binary"]))
     pooled = (
         _primary(sums, primary)
@@ -495,8 +498,7 @@ def _pooled_agreement(
                 "pooled_agreement",
                 **common,
                 statistic=abs(crude - row["log_ratio"]) / row["se"],
-                warn_at=_POOLED[0],
-                block_at=_POOLED[1],
+                warn_at=_POOLED,
                 detail={"pooled": math.expm1(crude), "within_epochs": math.expm1(row["log_ratio"])},
             )
 
