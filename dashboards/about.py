@@ -51,7 +51,7 @@ def about_report(audience: Audience) -> Page:
         TableRow(Cell(badge_words(code, basis).words), (Cell(meaning),)) for code, basis, meaning in _VERDICTS
     )
     metrics = tuple(
-        TableRow(Cell(metric_name(name, spoken)), (Cell(metric.meaning), Cell(name, weak=True)))
+        TableRow(Cell(metric_name(name, spoken)), (Cell(metric.meaning.replace("`", "")), Cell(name, weak=True)))
         for name, metric in METRICS.items()
     )
     tables = tuple(

@@ -147,7 +147,7 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
             continue
         name = plain(result.experiment.name, 50)
         old, new = decision_badge(result, before).words, decision_badge(result).words
-        said.append(f"New for {name}: “{lower_first(new)}”; it was “{lower_first(old)}”.")
+        said.append(f"{name} is now “{lower_first(new)}”; it was “{lower_first(old)}”.")
     rest = len(said) - MOST_CHANGES
     if rest > 0:
         return (*said[: MOST_CHANGES - 1], f"{rest + 1} more verdicts changed.")

@@ -474,6 +474,9 @@ def verdict_words(result: ExperimentResult) -> VerdictWords:
 def decision_badge(result: ExperimentResult, decision: Mapping[str, object] | None = None) -> Badge:
     """Return the badge of a decision of the experiment (today's unless another is given)."""
     decision = result.decision if decision is None else decision
+    day = decision.get("as_of")
+    if decision.get("verdict") == "too_early" and isinstance(day, date) and day >= result.experiment.planned_end:
+        return Badge("Too small", "question", "mute")
     basis = decision.get("basis")
     return badge_words(
         str(decision.get("verdict")),

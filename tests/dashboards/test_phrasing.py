@@ -329,6 +329,7 @@ def test_too_early_names_only_what_is_missing() -> None:
     over = verdict_words(tell(replace(builders.TOO_EARLY, days=20, planned_days=14)))
     assert over.headline == "The test ended too small to tell: 41 contributors in the smallest group"
     assert over.advice.startswith("Keep the current wording.")
+    assert str(over.badge) == "Too small"
 
 
 def test_a_test_past_its_end_is_not_said_to_lack_traffic() -> None:
