@@ -171,17 +171,9 @@ def _control(values: Sequence[str], named: str | None) -> str:
 
 
 def _ids(values: Sequence[str]) -> list[str]:
-    """An id for each value that the registry allows: the value itself where it is one, else its place."""
+    """An id for each value that the registry allows: the values themselves where all of them are, else their places."""
     is_id = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}").fullmatch
-    return (
-        [value if is_id(value) else f"variant-{place}" for place, value in enumerate(values)]
-        if _unambiguous(values)
-        else [f"variant-{place}" for place in range(len(values))]
-    )
-
-
-def _unambiguous(values: Sequence[str]) -> bool:
-    return not any(re.fullmatch(r"variant-\d+", value) for value in values)
+    return list(values) if all(map(is_id, values)) else [f"variant-{place}" for place in range(len(values))]
 
 
 def _planned(values: Sequence[str], given: Mapping[str, float] | None) -> dict[str, float]:

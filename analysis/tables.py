@@ -104,11 +104,6 @@ class Tallies:
     refused: dict[str, str] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def rows_used(self) -> int | None:
-        """Rows that stand in a test that is used; None where refused tests make it unknown."""
-        return None if self.refused else self.rows - self.rows_without_variant - self.rows_without_test
-
 
 # -- the file ----------------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
     exponent = get_currency_precision(currency)
     tallies = tally(file, _columns(options), exponent=exponent, cap=options.cap)
     plan = _plan(options, currency)
-    found = table_results(tallies, plan, name=_title(file), now=datetime.now(UTC).replace(microsecond=0))
+    found = table_results(tallies, plan, name=file.name, now=datetime.now(UTC).replace(microsecond=0))
     pages = [] if report is None else _write_pages(found.tests, report)
     if as_json:
         typer.echo(as_document(found, tallies, plan, file, is_split=options.experiment is not None))
@@ -140,11 +140,6 @@ def _shares(text: str) -> Mapping[str, float]:
             raise typer.BadParameter(f"--shares names {name.strip()} twice.")
         weights[name.strip()] = number
     return weights
-
-
-def _title(file: Path) -> str:
-    """Return what the table is called on its page."""
-    return file.name
 
 
 # -- the page ------------------------------------------------------------------------------------------------------------
