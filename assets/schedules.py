@@ -13,6 +13,7 @@ def daily_report(job_name: str, publisher: Publisher) -> dg.ScheduleDefinition:
     @dg.schedule(
         job_name=job_name,
         name="daily_report",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         cron_schedule="0 6 * * *",
         execution_timezone=publisher.time_zone,
         description="Everything that arrived since the last run, then the database and the report site.",

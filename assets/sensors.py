@@ -26,6 +26,7 @@ def landing_sensor(job_name: str, publisher: Publisher) -> dg.SensorDefinition:
     @dg.sensor(
         job_name=job_name,
         name="landing",
+        default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=60,
         description="New, changed and late files under the landing folder, by content and not by name.",
     )
