@@ -7,10 +7,12 @@ payments around the readers' first exposures, so that both window edges, caps, c
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -68,6 +70,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     simulate(folder, TINY)
     with (folder / "askwell.toml").open("a", encoding="utf-8") as file:
         file.write(f"\n[outcomes]\nrefund_days = {REFUND_DAYS}\n")
+    end_early(folder / "experiments" / "open-to-everyone.toml")
     settings = read_settings(folder)
     experiments, warehouse = read_registry(settings.folders.experiments), Warehouse(settings)
     land_a_generous_month(settings.folders.landing)
@@ -82,6 +85,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         write_decisions(warehouse, experiments, edition)
         publish(warehouse, experiments, edition)
     return Published(settings, experiments, warehouse, edition.as_of)
+
+
+def end_early(registry_file: Path) -> None:
+    """Let readers be asked for days after the planned end: they do not count."""
+    text, changed = re.subn(
+        r"(?m)^planned_end = .*$", "planned_end = 2026-10-27", registry_file.read_text(encoding="utf-8")
+    )
+    assert changed == 1
+    registry_file.write_text(text, encoding="utf-8")
 
 
 def land_a_generous_month(landing: Path) -> None:
@@ -122,7 +134,7 @@ def land_a_generous_month(landing: Path) -> None:
                     | draw.choice(
                         (
                             {"amount_minor": gift["amount_minor"], "currency": gift["currency"]},
-                            {"amount_minor": int(gift["amount_minor"]) // 3, "currency": gift["currency"]},
+                            {"amount_minor": gift["amount_minor"] // 2, "currency": gift["currency"]},
                             {"amount_minor": 100},
                         )
                     )
@@ -131,7 +143,7 @@ def land_a_generous_month(landing: Path) -> None:
     path.write_bytes(encoded([row for row in rows if str(row["occurred_at"]) < f"{NOW:%Y-%m-%dT%H}"], path.name))
 
 
-def payment(draw: random.Random, number: str, paid_at: datetime, reader: str) -> dict[str, object]:
+def payment(draw: random.Random, number: str, paid_at: datetime, reader: str) -> dict[str, Any]:
     return {
         "contribution_id": number,
         "occurred_at": f"{paid_at:%Y-%m-%dT%H:%M:%S.%f}Z",
