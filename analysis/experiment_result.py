@@ -10,6 +10,9 @@ import polars as pl
 
 from analysis.registry import Experiment
 
+#: ISO 4217's own code for "no currency is involved": amounts are shown as plain numbers.
+NO_CURRENCY = "XXX"
+
 
 @dataclass(frozen=True)
 class Edition:
@@ -25,6 +28,7 @@ class Audience:
     """For whom a page is written.
 
     Attributes:
+        currency: ISO 4217 code; `NO_CURRENCY` where a table does not say what its amounts are in.
         unit: What was counted as one: `reader`, or `view` where a table's totals count views.
     """
 
@@ -47,6 +51,7 @@ class ExperimentResult:
         cap_minor: Cap of a reader's value in minor units; None where there is none.
         window_hours: Outcome window.
         counted_to: Last event day that counts for this experiment; before the edition's as_of once it is over.
+        has_texts: False for a table that somebody had: what readers saw is not known.
         notes: Sentences that stand on the page as they are (what is not known, what was assumed).
     """
 
@@ -63,4 +68,5 @@ class ExperimentResult:
     cap_minor: int | None = None
     window_hours: int | None = None
     counted_to: date | None = None
+    has_texts: bool = True
     notes: tuple[str, ...] = ()

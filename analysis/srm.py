@@ -71,14 +71,16 @@ def scaling_constant(counts: ArrayLike) -> int:
     Some trackers record one view in c and report c times as many. All counts are then multiples of c. The greatest
     common divisor of the positive counts is taken for such a constant when it is 10 or more and either a multiple of ten
     or so large that chance would bring it about less than once in a hundred (that J random counts have a greatest
-    common divisor of g or more has chance of about g^(1-J) / (J-1)). One count alone says nothing.
+    common divisor of g or more has chance of about g^(1-J) / (J-1)). One count alone says nothing. The largest count
+    must hold the constant a hundred times at least: of 10,000 and 5,000 one would otherwise be left with 2 and 1, and no
+    split could ever be found broken.
     """
     n = np.asarray(counts, dtype=np.float64)
     whole = n[np.isfinite(n) & (n > 0)]
     if whole.size < 2 or np.any(whole != np.floor(whole)):
         return 1
     divisor = int(np.gcd.reduce(whole.astype(np.int64)))
-    if divisor < 10:
+    if divisor < 10 or whole.max() < 100 * divisor:
         return 1
     by_chance = float(divisor) ** (1 - whole.size) / (whole.size - 1)
     return divisor if divisor % 10 == 0 or by_chance <= 0.01 else 1

@@ -17,16 +17,13 @@ import polars as pl
 
 from analysis.decisions import decide
 from analysis.errors import TableError
-from analysis.experiment_result import Audience, Edition, ExperimentResult
+from analysis.experiment_result import NO_CURRENCY, Audience, Edition, ExperimentResult
 from analysis.inference.estimates import describe_variants, estimate
 from analysis.registry import Appeal, Experiment, Variant, guardrails, plans, shares
 from analysis.result_tables import FUNNEL, SUFFICIENT_STATISTICS
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA
 from analysis.tables import WHOLE_TABLE, Tallies
 from analysis.trust import run_checks
-
-#: ISO 4217 for "no currency": what a table's money is in when nobody says.
-NO_CURRENCY = "XXX"
 
 #: Names by which a control is known without being named, the surest first.
 _CONTROLS = ("control", "current", "default", "baseline", "original", "0", "false")
@@ -237,6 +234,7 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
                 names={variant_id: value for value, variant_id in item.ids.items()},
                 statistics=own[0],
                 result=ExperimentResult(
+                    has_texts=False,
                     experiment=item.experiment,
                     edition=Edition(0, None, now),
                     audience=audience,

@@ -19,7 +19,7 @@ from analysis.money import to_minor
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, table_results
 from analysis.tables import TableColumns, tally
 from askwell.analyze_json import as_document
-from askwell.analyze_text import as_text, without_currency_sign
+from askwell.analyze_text import as_text
 
 _VIEWS = re.compile(r"view|impression|display", re.IGNORECASE)
 _UNITS = {"views": "view", "readers": "reader"}
@@ -155,7 +155,7 @@ def _write_pages(tests: Sequence[TableResult], file: Path) -> list[Path]:
             file if len(tests) == 1 else _free(file.with_name(f"{file.stem}-{_slug(test.test)}{file.suffix}"), written)
         )
         try:
-            path.write_text(without_currency_sign(render_experiment_file(test.result)), encoding="utf-8")
+            path.write_text(render_experiment_file(test.result), encoding="utf-8")
         except OSError as problem:
             raise TableError(f"{path} cannot be written ({problem.strerror or problem}).") from None
         written.append(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from analysis.inference.results import Reason
 from analysis.metrics import METRICS
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, TableResults
 from analysis.tables import Tallies
-from askwell.analyze_text import average_gift, views_are_not_readers, without_currency_sign
+from askwell.analyze_text import average_gift, views_are_not_readers
 from dashboards.phrasing import checks_in_words, evidence_words, reason_words, verdict_words, voice
 from dashboards.reading import Reading
 
@@ -83,7 +83,7 @@ def _test(test: TableResult, tallies: Tallies, plan: TablePlan) -> dict[str, obj
         ],
         "checks": writer.checks(),
         "checks_in_words": [
-            {"check": words.name, "status": words.status, "sentence": without_currency_sign(words.sentence)}
+            {"check": words.name, "status": words.status, "sentence": words.sentence}
             for words in checks_in_words(writer.reading, writer.spoken)
         ],
         "notes": [*([views] if (views := views_are_not_readers(plan)) else []), *test.result.notes],
@@ -265,7 +265,6 @@ class _Writer:
         decision: dict[str, Any] = self.test.result.decision
         words = verdict_words(self.test.result)
         scale = self._unit(self.reading.primary)
-        clean: Callable[[str], str] = without_currency_sign
         loss, threshold = decision["expected_loss_per_1000"], decision["loss_threshold_per_1000"]
         absent = {}
         if loss is None:
@@ -277,10 +276,10 @@ class _Writer:
             "basis": decision["basis"],
             "reasons": list(decision["reasons"]),
             "badge": str(words.badge),
-            "headline": clean(words.headline),
-            "standfirst": clean(words.standfirst),
-            "advice": clean(words.advice),
-            "money": clean(words.money_line),
+            "headline": words.headline,
+            "standfirst": words.standfirst,
+            "advice": words.advice,
+            "money": words.money_line,
             "n_days": decision["n_days"],
             "smallest_contributors": decision["smallest_contributors"],
             "best_variant": self.test.names.get(decision["best_variant_id"]),

@@ -77,11 +77,6 @@ def views_are_not_readers(plan: TablePlan) -> str | None:
     )
 
 
-def without_currency_sign(text: str) -> str:
-    """Return the text without the sign that stands for a currency nobody named."""
-    return text.replace("¤", "")
-
-
 def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
     """Return everything that is known of every test, for a terminal."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
@@ -105,7 +100,7 @@ def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
         out = f"; {len(found.refused)} left out" if found.refused else ""
         noun = "test" if len(found.tests) == 1 else "tests"
         lines += _wrapped(f"{plain(file.name, 60)}: {len(found.tests)} {noun} compared: {said}{out}.", width)
-    return without_currency_sign("\n".join(lines).rstrip())
+    return "\n".join(lines).rstrip()
 
 
 class _Printed:

@@ -22,7 +22,7 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import NumberPattern, format_decimal, get_currency_precision
 
-from analysis.experiment_result import Audience, ExperimentResult
+from analysis.experiment_result import NO_CURRENCY, Audience, ExperimentResult
 from analysis.registry import Experiment
 from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth, metric_kind
 from dashboards.theme import Arm
@@ -172,6 +172,8 @@ class Voice:
         text = pattern.apply(
             abs(minor) / 10**self.exponent, self._locale, currency=self.currency, currency_digits=False
         )
+        if self.currency == NO_CURRENCY:
+            text = text.replace("¤", "").strip()
         # CLDR: a symbol that ends in a letter does not touch the digits (CHF 12)
         return _signed(re.sub(r"(?<=[^\W\d_])(?=\d)", "\N{NO-BREAK SPACE}", text), minor, plus=plus)
 

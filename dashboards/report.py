@@ -447,7 +447,9 @@ def _other_rules(reading: Reading, spoken: Voice) -> str:
 # -- what readers saw ------------------------------------------------------------------------------------------------
 
 
-def _wordings(reading: Reading, spoken: Voice) -> Section:
+def _wordings(reading: Reading, spoken: Voice) -> Section | None:
+    if not reading.result.has_texts:
+        return None
     metric, cards = _shown_metric(reading), tuple(_card(reading, spoken, arm) for arm in reading.arms)
     has_replaced = any(piece.kind == "replaced" for card in cards for part in card.parts for piece in part.pieces)
     has_marks = any(piece.kind == "new" for card in cards for part in card.parts for piece in part.pieces)

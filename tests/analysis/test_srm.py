@@ -50,11 +50,13 @@ def test_shares_that_are_no_plan_are_refused(counts: list[int], shares: list[flo
     ("counts", "constant"),
     [
         ([1_082_000, 1_055_500], 500),
-        ([200, 300], 100),
-        ([50, 30], 10),
+        ([20_300, 19_700], 100),
+        ([1_230, 1_010], 10),
+        ([10_000, 5_000], 1),  # round, and two to one: no sample scaled up
+        ([200, 300], 1),
         ([16_687, 33_396], 1),
-        ([64, 48], 1),  # 16 in two counts is no rarity
-        ([64, 48, 32], 16),  # in three it is
+        ([1_616, 1_648], 1),  # 16 in two counts is no rarity
+        ([1_616, 1_648, 1_632], 16),  # in three it is
         ([1000], 1),
         ([0, 1000], 1),
         ([10.5, 20.5], 1),
