@@ -50,7 +50,7 @@ def test_the_sensor_run_ingests_what_landed(workspace: Workspace, instance: dg.D
     assert workspace.warehouse().ledger().height == 2
 
 
-def test_the_sensor_waits_for_settings(tmp_path, instance: dg.DagsterInstance) -> None:  # noqa: ANN001
+def test_the_sensor_waits_for_settings(tmp_path, instance: dg.DagsterInstance) -> None:
     workspace = Workspace(tmp_path / "askwell.toml")
     sensor = build_defs(workspace).get_repository_def().get_sensor_def("landing")
     result = sensor(dg.build_sensor_context(instance=instance, resources={"workspace": workspace}))
