@@ -129,7 +129,7 @@ class Warehouse:
         """
         with self._locked("lock", wait_seconds, holder):
             with self._catalogue() as catalogue:
-                catalogue.executescript(_catalogue_sql())
+                catalogue.executescript(f"BEGIN; {_catalogue_sql()} COMMIT;")
                 self._check_version(catalogue)
             self._sweep()
             yield
@@ -191,6 +191,8 @@ class Warehouse:
         # Not read-only: whoever opens the catalogue first after a kill rolls the unfinished transaction back.
         connection = sqlite3.connect(self.folder / "catalog.sqlite", timeout=30)
         try:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'editions'").fetchall():
+                return []  # a writer was killed before the catalogue's first transaction ended
             return connection.execute(statement, parameters).fetchall()
         finally:
             connection.close()

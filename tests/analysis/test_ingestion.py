@@ -301,7 +301,7 @@ messy_rows = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(st.tuples(messy_rows, st.sampled_from(["ndjson", "csv"]), st.binary(max_size=6)), max_size=3))
 def test_received_is_accepted_plus_duplicate_plus_set_aside_whatever_lands(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[list[dict[str, Any]], str, bytes]]
@@ -315,7 +315,7 @@ def test_received_is_accepted_plus_duplicate_plus_set_aside_whatever_lands(
     assert_balanced(made)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(order=st.permutations(range(4)))
 def test_files_in_any_order_lead_to_the_same_statistics(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]

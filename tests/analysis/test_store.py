@@ -64,6 +64,13 @@ def test_a_killed_ingest_leaves_a_whole_state_and_the_next_one_finishes_it(publi
     assert on_disk == named, "left-overs of killed writers are swept"
 
 
+def test_a_catalogue_whose_first_transaction_never_ended_is_an_empty_one(publisher: TestPublisher) -> None:
+    publisher.settings.folders.warehouse.mkdir()
+    (publisher.settings.folders.warehouse / "catalog.sqlite").touch()
+    assert publisher.warehouse.ledger().is_empty()
+    assert publisher.ingest().files == 0
+
+
 def test_a_second_writer_waits_and_then_names_the_first(publisher: TestPublisher) -> None:
     holder = publisher.warehouse
     code = (
