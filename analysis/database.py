@@ -32,6 +32,12 @@ _EVENT_COMMENTS = {
     "appeal_events": "One row per accepted event of an appeal.",
     "contributions": "One row per accepted report of a payment or refund; only settled ones count.",
 }
+_COHORT_COMMENTS = {
+    "daily_exposures": "One row per day, experiment and reader: what the day adds to what is known of the reader.",
+    "cohort_cells": "One row per experiment, basis, variant, epoch, segments and first day: readers, and readers by step.",
+    "outcome_changes": "One row per cohort, metric, outcome day and value: readers who arrived at the value (+) or left it (-).",
+    "pageview_cells": "One row per cohort: pageviews as sums; only where an experiment registers the guardrail.",
+}
 _VIEW_COMMENTS = {
     "exposures": "One row per experiment and reader, as the statistics count them: the first exposure decides.",
     "reader_outcomes": "One row per experiment and exposed reader: what the reader gave inside the outcome window.",
@@ -161,6 +167,7 @@ def _fill(
         paths = [str(part.path) for part in warehouse.parts(table)]
         if paths:
             _view(connection, table, paths, "", scope="experiment_id" if table in COHORT_TABLES else None)
+            _comment(connection, "VIEW", table, _COHORT_COMMENTS[table])
     if warehouse.parts("daily_exposures"):
         for name, comment in _VIEW_COMMENTS.items():
             connection.execute(f"CREATE VIEW {name} AS {query(f'views/{name}')}").fetchall()

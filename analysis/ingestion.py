@@ -74,6 +74,7 @@ def ingest(
         progress: Called with the file's name, files done and files to do.
     """
     settings = warehouse.settings
+    warehouse.hold_to_settings()
     rules = Rules.of(
         experiments,
         now=now or datetime.now(UTC),

@@ -171,6 +171,8 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any] | None]:
     header: list[str] | None = None
     for line in _lines(path):
         if not line.strip():
+            if header is not None:
+                yield {}  # a row without any value, as the quick reader has it
             continue
         try:
             fields = next(csv.reader([line.decode("utf-8")], strict=True))

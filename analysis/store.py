@@ -207,6 +207,30 @@ class Warehouse:
                 "Use the Askwell that made it, or ingest the landing folder into a new warehouse."
             )
 
+    def hold_to_settings(self) -> None:
+        """Refuse to write under another hash key, time zone or currency than the rows that are there already.
+
+        The same reader would get a second key, or a day and an amount a second meaning, without any message.
+
+        Raises:
+            WarehouseError: naming what changed and what to do.
+        """
+        publisher = self.settings.publisher
+        wanted = {
+            "hash key": fingerprint("mark", self.settings.hash_key()),
+            "time_zone": publisher.time_zone,
+            "reporting_currency": publisher.reporting_currency,
+        }
+        with self._catalogue() as catalogue:
+            found = dict(catalogue.execute("SELECT name, value FROM fixed_settings").fetchall())
+            catalogue.executemany("INSERT OR IGNORE INTO fixed_settings VALUES (?, ?)", wanted.items())
+        changed = [name for name, value in wanted.items() if found.get(name, value) != value]
+        if changed:
+            raise WarehouseError(
+                f"The warehouse {self.folder} was filled under another {' and '.join(changed)}. Set it back as it was, or "
+                "choose another folders.warehouse and ingest the landing folder into it."
+            )
+
     # -- parts --------------------------------------------------------------------------------------------------
 
     def parts(self, table: str, scopes: Iterable[str] | None = None) -> list[Part]:

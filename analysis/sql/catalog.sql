@@ -3,6 +3,10 @@
 CREATE TABLE IF NOT EXISTS warehouse (
     schema_version INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS fixed_settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS files (
     file_id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.checking import files_out_of_balance
-from analysis.errors import SettingsError
+from analysis.errors import SettingsError, WarehouseError
 from tests.builders import NOW, TestPublisher, appeal_event, cell, encoded, gift, pageview
 
 
@@ -244,6 +244,36 @@ def test_another_key_gives_other_hashes(publisher: TestPublisher, monkeypatch: p
     other.land("pageviews", [pageview("10-05 12:00", "r")])
     other.ingest()
     assert stored(other, "pageviews")["reader_key"][0] != first
+
+
+@pytest.mark.parametrize(
+    ("variable", "old", "new", "said"),
+    [
+        ("ASKWELL_HASH_KEY", "", "", "hash key"),
+        ("", "Europe/London", "Europe/Paris", "time_zone"),
+        ("", '"GBP"', '"EUR"', "reporting_currency"),
+    ],
+)
+def test_rows_are_not_mixed_under_another_key_zone_or_currency(
+    publisher: TestPublisher, monkeypatch: pytest.MonkeyPatch, variable: str, old: str, new: str, said: str
+) -> None:
+    publisher.land("pageviews", [pageview("10-05 12:00", "r")])
+    publisher.ingest()
+    if variable:
+        monkeypatch.setenv(variable, "another key of enough length")
+    path = publisher.folder / "askwell.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(WarehouseError, match=f"filled under another {said}"):
+        publisher.ingest()
+
+
+def test_a_blank_line_is_a_row_without_values_however_the_file_is_read(publisher: TestPublisher) -> None:
+    text = b"event_id,occurred_at\np1,2026-10-05T12:00:00Z\n\np2,2026-10-05T12:00:00Z\n"
+    publisher.land("pageviews", text, "quick.csv")
+    publisher.land("pageviews", text.replace(b"p", b"q") + b"q9,2026,too,many\n", "careful.csv")
+    done = publisher.ingest()
+    assert (done.received, done.accepted) == (7, 4)
+    assert reasons(publisher) == {"missing_value": 2, "unreadable_row": 1}
 
 
 def test_a_missing_landing_folder_brings_nothing(publisher: TestPublisher) -> None:
