@@ -59,7 +59,7 @@ What Askwell reads, column by column. `askwell check` says what it would do with
 - The ending names the format: `.parquet`, `.ndjson` or `.jsonl` (one JSON object a line), `.csv` (with a header line,
   comma-separated, UTF-8). Text may be compressed: `.csv.gz`, `.ndjson.zst`.
 - Put a file in place by a rename. Names that begin with a dot or end in `.tmp` or `.part` are left alone until then.
-- Leave no blank lines in a CSV: one may be counted as a row that lacks its values.
+- A blank line in a CSV is a row that lacks its values, and is set aside as such.
 - Columns may stand in any order. A column that the contract does not name is not read. An optional column may be
   missing. An empty value is no value.
 - A file is known by its content. The same path with a new content replaces the old content. A file that is taken away
