@@ -26,8 +26,8 @@ from analysis.validation import FAULT, Rules, refused, validate
 #: Rows hashed and staged at a time; bounds the memory of the Polars side.
 BATCH_ROWS = 500_000
 
-#: Rows of a DuckDB row group.
-ROW_GROUP = 122_880
+#: Rows of an Arrow chunk: DuckDB gives a thread a chunk, so that a file of one hour still keeps every core busy.
+CHUNK_ROWS = 16_384
 
 Progress = Callable[[str, int, int], None]
 
@@ -200,9 +200,9 @@ def _stage(connection: duckdb.DuckDBPyConnection, file: LandedFile, rules: Rules
 
 
 def in_chunks(frame: pl.DataFrame) -> pa.Table:
-    """The frame as an Arrow table in chunks of a DuckDB row group: DuckDB gives a thread a chunk, not a part of one."""
+    """The frame as an Arrow table in chunks that DuckDB can share out among its threads."""
     table = frame.to_arrow().combine_chunks()
-    return pa.Table.from_batches(table.to_batches(max_chunksize=ROW_GROUP), schema=table.schema)
+    return pa.Table.from_batches(table.to_batches(max_chunksize=CHUNK_ROWS), schema=table.schema)
 
 
 def _kept(column: Column) -> str:

@@ -27,7 +27,7 @@ COHORT_TABLES = ("cohort_cells", "outcome_changes", "pageview_cells")
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 1
+DEFINITIONS = 2
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT = datetime(9999, 1, 1, tzinfo=UTC)

@@ -47,7 +47,8 @@ class CohortStatistics:
     Attributes:
         statistics: Schema `SUFFICIENT_STATISTICS`. Every day of an experiment for the basis `exposed`, segment `all` and
             the metrics that follow from contributions; the last day alone for everything else.
-        exposure_counts: One row per experiment, epoch and variant. Schema `EXPOSURE_COUNT_SCHEMA`.
+        exposure_counts: One row per experiment, epoch and variant; `n_viewed` are exposed readers who viewed the appeal
+            within half an hour of their first exposure. Schema `EXPOSURE_COUNT_SCHEMA`.
         funnel: Schema `FUNNEL`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
     """
@@ -116,7 +117,7 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "cohort_cells": {
         "basis": pl.String,
         "first_day": pl.Date,
-        **dict.fromkeys(("n", "n_contaminated", *APPEAL_EVENTS), pl.Int64),
+        **dict.fromkeys(("n", "n_contaminated", "n_seen", *APPEAL_EVENTS), pl.Int64),
     },
     "outcome_changes": {
         "basis": pl.String,
@@ -306,7 +307,7 @@ def _exposure_counts(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame
         joined.group_by(*_ARM, "as_of")
         .agg(
             pl.col("n").filter(exposed).sum(),
-            pl.col("n").filter(~exposed).sum().alias("n_viewed"),
+            pl.col("n_seen").filter(exposed).sum().alias("n_viewed"),
             pl.col("n_contaminated").filter(exposed).sum(),
             pl.col("n").filter(exposed & (matures > pl.col("as_of"))).sum().alias("n_immature"),
         )
