@@ -12,16 +12,19 @@ help:
 	@echo "make check   ruff, pyright and every test"
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
-	@echo "make lock    resolve the dependencies anew into constraints.txt"
+	@echo "make lock    resolve the dependencies into constraints.txt and constraints-dev.txt"
 
-# The stamp is newer than what it was made from; a second call does nothing.
+# A stamp is newer than what it was made from; a second call does nothing.
 .venv/.installed: pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" sh environment.sh
+
+.venv/.installed-dev: pyproject.toml constraints-dev.txt
+	@PYTHON="$(PYTHON)" sh environment.sh dev
 
 demo: .venv/.installed
 	@$(BIN)/askwell demo
 
-test: .venv/.installed
+test: .venv/.installed-dev
 	@$(BIN)/python -m pytest
 
 dev: .venv/.installed
@@ -30,26 +33,28 @@ dev: .venv/.installed
 	@ASKWELL_SETTINGS="$(CURDIR)/demo/askwell.toml" DAGSTER_HOME="$(CURDIR)/.dagster" DAGSTER_DISABLE_TELEMETRY=yes \
 		$(BIN)/dagster dev -w workspace.yaml
 
-check: .venv/.installed
+check: .venv/.installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/python -m pytest
 
-format: .venv/.installed
+format: .venv/.installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-truth: .venv/.installed
+truth: .venv/.installed-dev
 	@$(BIN)/python -m tests.simulation.truth --seeds 20
 
-bench: .venv/.installed
+bench: .venv/.installed-dev
 	@$(BIN)/python -m bench
 
-# Needs uv. The file holds names, versions and hashes, and nothing about where a package came from.
+# Needs uv. The files hold names, versions and hashes, and nothing about where a package came from. Pins that still fit
+# are kept; `make lock UPGRADE=--upgrade` takes the newest of everything.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 lock:
-	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
-		--python-version 3.11 --all-extras pyproject.toml -o constraints.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml -o constraints.txt
+	@$(COMPILE) $(UPGRADE) --all-extras -c constraints.txt pyproject.toml -o constraints-dev.txt
 
 clean:
 	@rm -rf demo .dagster .venv

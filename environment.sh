@@ -1,7 +1,14 @@
 #!/bin/sh
-# Make .venv with every pinned dependency, hashes verified: with uv where there is one, else with venv and pip.
-# constraints.txt lists the whole closure, so nothing is resolved here (--no-deps).
+# Make .venv with pinned dependencies, hashes verified: with uv where there is one, else with venv and pip.
+#   environment.sh        what Askwell runs on (constraints.txt)
+#   environment.sh dev    that, and what every extra, the tests and the benchmarks need (constraints-dev.txt)
+# Each file lists the whole closure, so nothing is resolved here (--no-deps).
 set -eu
+case "${1:-}" in
+    "") lock=constraints.txt stamp=.venv/.installed ;;
+    dev) lock=constraints-dev.txt stamp=.venv/.installed-dev ;;
+    *) echo "usage: environment.sh [dev]" >&2; exit 2 ;;
+esac
 PYTHON="${PYTHON:-python3}"
 
 if ! command -v "$PYTHON" >/dev/null 2>&1; then
@@ -18,7 +25,7 @@ if command -v uv >/dev/null 2>&1; then
     echo "Installing the environment .venv with uv (some seconds) ..."
     export UV_PYTHON_DOWNLOADS=never
     uv venv --quiet --allow-existing --python "$PYTHON" .venv
-    uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r constraints.txt
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python --no-deps --require-hashes -r "$lock"
     uv pip install --quiet --python .venv/bin/python --no-deps -e .
 else
     if ! "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -27,8 +34,8 @@ else
     fi
     echo "Installing the environment .venv with pip (about a minute) ..."
     "$PYTHON" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 fi
-touch .venv/.installed
+touch "$stamp"
 echo "Installed in $(($(date +%s) - started)) s."

@@ -150,13 +150,8 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _sheet(path: Path) -> pl.LazyFrame:
-    try:
-        import fastexcel
-    except ImportError:
-        raise TableError(
-            f"{path} is a spreadsheet, and reading one needs fastexcel: install it with "
-            "`pip install 'askwell[xlsx]'`, or save the sheet as CSV."
-        ) from None
+    import fastexcel
+
     try:
         return pl.read_excel(path, engine="calamine", raise_if_empty=False).lazy()
     except fastexcel.FastExcelError as problem:

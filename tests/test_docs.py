@@ -412,13 +412,26 @@ def test_the_rule_sees_a_machine(line: str) -> None:
     assert OURS_ALONE.search(line)
 
 
-def test_the_pinned_dependencies_have_hashes_and_no_place() -> None:
-    text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-dev.txt"])
+def test_the_pinned_dependencies_have_hashes_and_no_place(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert " @ " not in text
     blocks = re.split(r"^(?=[a-z0-9][\w.-]*==)", text, flags=re.MULTILINE)[1:]
     assert len(blocks) > 50
     assert [block.split("==")[0] for block in blocks if "--hash=sha256:" not in block] == []
+
+
+def test_both_lock_files_pin_the_same_versions() -> None:
+    """The demo is made with one and tested with the other."""
+    core, everything = (
+        dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s\\;]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("constraints.txt", "constraints-dev.txt")
+    )
+    assert len(core) > 50
+    assert {
+        name: (version, everything.get(name)) for name, version in core.items() if everything.get(name) != version
+    } == {}
 
 
 def test_json_answers_of_the_documents_are_json() -> None:
