@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test dev check format truth bench calibration lock clean
+.PHONY: help demo test dev check format truth bench calibration translations lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -12,6 +12,7 @@ help:
 	@echo "make check   ruff, pyright and every test"
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
+	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make lock    resolve the dependencies into constraints.txt and constraints-dev.txt"
 
 # A stamp is newer than what it was made from; a second call does nothing.
@@ -48,6 +49,9 @@ truth: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench
+
+translations: .venv/.installed-dev
+	@$(BIN)/python -m dashboards.translations
 
 # Needs uv. The files hold names, versions and hashes, and nothing about where a package came from. Pins that still fit
 # are kept; `make lock UPGRADE=--upgrade` takes the newest of everything.

@@ -179,6 +179,7 @@ def audience_of(settings: Settings) -> Audience:
         locale=settings.publisher.locale,
         currency=settings.publisher.reporting_currency,
         zone=settings.zone,
+        language=settings.publisher.language,
     )
 
 

@@ -29,6 +29,7 @@ class Audience:
 
     Attributes:
         currency: ISO 4217 code; `NO_CURRENCY` where a table does not say what its amounts are in.
+        language: Language of the sentences, such as `de`; empty for that of the locale.
         unit: What was counted as one: `reader`, or `view` where a table's totals count views.
     """
 
@@ -37,6 +38,7 @@ class Audience:
     currency: str
     zone: ZoneInfo
     unit: str = "reader"
+    language: str = ""
 
 
 @dataclass(frozen=True)

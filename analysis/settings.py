@@ -34,6 +34,7 @@ class Publisher(Section):
     time_zone: str = "UTC"
     reporting_currency: str = "EUR"
     locale: str = "en-GB"
+    language: Annotated[str, Field(pattern=r"^([a-z]{2,3})?$")] = ""
     first_day: date = date(2025, 1, 1)
 
     @field_validator("time_zone")

@@ -194,6 +194,8 @@ class Page:
         kicker: Words above the headline; the badge, where there is one, stands before them.
         banner: A sentence that must be read first; empty for none.
         advice: What to do, in one sentence; empty for none.
+        label: Its name in the navigation, where `html.NAVIGATION` has its path; empty for the title.
+        is_kept: True for a page of the site whose state of each day stays under `as-of/<date>/`.
     """
 
     path: str
@@ -215,6 +217,8 @@ class Page:
     description: str = ""
     changes: tuple[str, ...] = ()
     counts: tuple[tuple[Badge, int], ...] = ()
+    label: str = ""
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)

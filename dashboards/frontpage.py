@@ -101,6 +101,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
     as_of = edition.as_of
     return Page(
         path="index.html",
+        is_kept=True,
         title="All tests",
         publisher=plain(audience.publisher),
         language=spoken.language_tag,

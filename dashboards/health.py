@@ -57,6 +57,7 @@ def health_report(tables: HealthTables, audience: Audience, edition: Edition) ->
     lost = _lost(tables.ledger)
     return Page(
         path="health.html",
+        is_kept=True,
         title="Data health",
         publisher=plain(audience.publisher),
         language=spoken.language_tag,

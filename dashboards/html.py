@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from markupsafe import Markup, escape
 from analysis.experiment_result import ExperimentResult
 from dashboards import svg
 from dashboards.blocks import Page, Picture, Stamp
-from dashboards.phrasing import voice
+from dashboards.phrasing import Voice, voice
 from dashboards.report import experiment_report
 
 _HERE = Path(__file__).parent
@@ -32,7 +33,8 @@ SITE_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'sha256-
     images="'self' data:"
 )
 
-NAVIGATION = (("All tests", "index.html"), ("Data health", "health.html"), ("How we count", "about.html"))
+#: Paths of the pages that stand in the navigation, in this order, where a site has them.
+NAVIGATION = ("index.html", "wording.html", "plans.html", "health.html", "dictionary.html", "about.html")
 
 _FAVICON = base64.b64encode(
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#0072b2" d="M1 2h14v9H8l-4 4v-4H1z"/></svg>'
@@ -60,7 +62,7 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.filters["unbroken"] = _unbroken
-    environment.globals.update(icon=svg.icon, navigation=NAVIGATION, favicon=_FAVICON)
+    environment.globals.update(icon=svg.icon, favicon=_FAVICON)
     return environment
 
 
@@ -86,8 +88,26 @@ def _printable(value: object) -> object:
     return value.translate(_CONTROLS) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def navigation_of(pages: Iterable[Page]) -> tuple[tuple[str, str], ...]:
+    """Return name and path of those pages of a site that stand in its navigation, in order."""
+    named = {page.path: page.label or page.title for page in pages}
+    return tuple((named[path], path) for path in NAVIGATION if path in named)
+
+
+def _says(language: str) -> dict[str, Callable[..., str]]:
+    """The messages of the templates, in the language of a page's tag."""
+    spoken = Voice(locale=language, currency="EUR")
+    return {"say": spoken.say, "say_n": spoken.say_n}
+
+
 def render(
-    page: Page, files: StaticFiles, *, stamp: Stamp | None, notices: tuple[str, ...] = (), root: str | None = None
+    page: Page,
+    files: StaticFiles,
+    *,
+    stamp: Stamp | None,
+    navigation: tuple[tuple[str, str], ...] = (),
+    notices: tuple[str, ...] = (),
+    root: str | None = None,
 ) -> str:
     """Return a page of the site as HTML.
 
@@ -95,6 +115,7 @@ def render(
         page: What it says.
         files: The site's shared files.
         stamp: Which publish it is from; None leaves it out, which is how a page is compared with an older one.
+        navigation: Name and path of the pages that every page links to.
         notices: Banners that stand on every page.
         root: Way from the page to the site's root, such as `../`; from its path where None. An archived page has its
             own, and is static: without script.
@@ -108,6 +129,8 @@ def render(
             page=page,
             files=files,
             stamp=stamp,
+            navigation=navigation,
+            **_says(page.language),
             banners=(*notices, *([page.banner] if page.banner else [])),
             root=way,
             policy=SITE_POLICY,
@@ -140,6 +163,8 @@ def render_experiment_file(result: ExperimentResult) -> str:
         .render(
             page=page,
             files=None,
+            navigation=(),
+            **_says(page.language),
             stamp=Stamp(0, spoken.moment(result.edition.published_at.astimezone(result.audience.zone))),
             banners=(page.banner,) if page.banner else (),
             root="",

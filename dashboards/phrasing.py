@@ -1,8 +1,8 @@
 """Results to words: numbers, money, ranges, dates, evidence, verdicts, checks and reasons, by locale and surface.
 
-Every sentence that a person reads is made here, once: the page, the index, the brief and the terminal all print what
-`verdict_words` returns. Numbers follow the locale (Babel); sentences are English. No sentence claims more than the rule
-behind it has tested, and colours, charts and HTML are not known here.
+The page, the index, the brief and the terminal all print what `verdict_words` returns. Numbers follow the locale
+(Babel), sentences the language (`translations`): every one of them goes through `Voice.say`. No sentence claims more
+than the rule behind it has tested, and colours, charts and HTML are not known here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from functools import cache
 from typing import Any, Literal
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, get_currency_precision
 
 from analysis.experiment_result import NO_CURRENCY, Audience, ExperimentResult
 from analysis.registry import Experiment
 from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth, metric_kind
 from dashboards.theme import Arm
+from dashboards.translations import SOURCE, language_of, marked, messages
 
 MINUS = "\N{MINUS SIGN}"
 Tone = Literal["up", "down", "note", "link", "mute"]
@@ -42,13 +44,14 @@ class Vocabulary:
     """What the things of a page are called on one surface; plural unless the name says otherwise.
 
     Attributes:
-        readers: Who is counted as one; `asked` the same with what happened to them.
+        readers: Who is counted as one; `of_readers` the same as a part of a whole, `asked` with what happened to them.
         outcomes, outcome: What the appeal asks for, as an event; `givers` the readers who did it.
         amount: Name of the value per giver.
-        appeal: The thing that carries the words.
+        appeal: The thing that carries the words; `the_appeal` as what readers saw, `first_appeal` as when they first did.
     """
 
     readers: str
+    of_readers: str
     asked: str
     outcomes: str
     outcome: str
@@ -57,27 +60,58 @@ class Vocabulary:
     amount: str
     gifts: str
     appeal: str
+    the_appeal: str
+    first_appeal: str
     contributed: str
 
 
-_SURFACES: Mapping[str, Vocabulary] = {
-    "donation": Vocabulary(
-        "readers", "readers asked", "contributions", "contribution", "contributors", "contributor", "Average gift",
-        "gifts", "appeal", "contributed",
-    ),
-    "paywall": Vocabulary(
-        "blocked readers", "blocked readers", "subscriptions", "subscription", "subscribers", "subscriber",
-        "Value per subscriber", "payments", "paywall", "subscribed",
-    ),
-    "membership": Vocabulary(
-        "readers", "readers asked", "memberships", "membership", "new members", "new member", "Value per member",
-        "payments", "membership banner", "became members",
-    ),
-    "registration": Vocabulary(
-        "readers", "readers asked", "contributions", "contribution", "contributors", "contributor",
-        "Average gift", "gifts", "registration wall", "contributed",
-    ),
+_CONTRIBUTIONS = {
+    "outcomes": marked("contributions"), "outcome": marked("contribution"), "givers": marked("contributors"),
+    "giver": marked("contributor"), "amount": marked("Average gift"), "gifts": marked("gifts"),
+    "contributed": marked("contributed"),
 }  # fmt: skip
+_SUBSCRIPTIONS = {
+    "outcomes": marked("subscriptions"), "outcome": marked("subscription"), "givers": marked("subscribers"),
+    "giver": marked("subscriber"), "amount": marked("Value per subscriber"), "gifts": marked("payments"),
+    "contributed": marked("subscribed"),
+}  # fmt: skip
+_MEMBERSHIPS = {
+    "outcomes": marked("memberships"), "outcome": marked("membership"), "givers": marked("new members"),
+    "giver": marked("new member"), "amount": marked("Value per member"), "gifts": marked("payments"),
+    "contributed": marked("became members"),
+}  # fmt: skip
+_READERS = {"readers": marked("readers"), "of_readers": marked("of readers"), "asked": marked("readers asked")}
+_BLOCKED = {
+    "readers": marked("blocked readers"), "of_readers": marked("of blocked readers"), "asked": marked("blocked readers"),
+}  # fmt: skip
+_VIEWS = {"readers": marked("views"), "of_readers": marked("of views"), "asked": marked("views")}
+_APPEAL = {
+    "appeal": marked("appeal"), "the_appeal": marked("the appeal"), "first_appeal": marked("a reader's first appeal"),
+}  # fmt: skip
+_PAYWALL = {
+    "appeal": marked("paywall"), "the_appeal": marked("the paywall"), "first_appeal": marked("a reader's first paywall"),
+}  # fmt: skip
+_BANNER = {
+    "appeal": marked("membership banner"), "the_appeal": marked("the membership banner"),
+    "first_appeal": marked("a reader's first membership banner"),
+}  # fmt: skip
+_WALL = {
+    "appeal": marked("registration wall"), "the_appeal": marked("the registration wall"),
+    "first_appeal": marked("a reader's first registration wall"),
+}  # fmt: skip
+
+_SURFACES: Mapping[str, Mapping[str, str]] = {
+    "donation": {**_CONTRIBUTIONS, **_APPEAL, **_READERS},
+    "paywall": {**_SUBSCRIPTIONS, **_PAYWALL, **_BLOCKED},
+    "membership": {**_MEMBERSHIPS, **_BANNER, **_READERS},
+    "registration": {**_CONTRIBUTIONS, **_WALL, **_READERS},
+}
+
+
+@cache
+def _words(surface: str, unit: str, language: str) -> Vocabulary:
+    words = {**_SURFACES[surface], **(_VIEWS if unit == "view" else {})}
+    return Vocabulary(**{name: messages(language).gettext(word) for name, word in words.items()})
 
 
 @cache
@@ -98,21 +132,58 @@ def _pattern(locale: str, kind: Literal["percent", "money"], digits: int) -> Num
 class Voice:
     """How numbers and things are said on one page.
 
-    Money goes in as minor units of the currency; `surface` and `unit` choose the vocabulary.
+    Money goes in as minor units of the currency; `surface` and `unit` choose the vocabulary. `language` is a code of
+    `translations.languages()`; empty for the locale's own, English where there is no file for that.
     """
 
     locale: str
     currency: str
     surface: str = "donation"
     unit: str = "reader"
+    language: str = ""
 
     @property
     def words(self) -> Vocabulary:
         """The vocabulary of the surface; views take the place of readers where views were counted."""
-        words = _SURFACES[self.surface]
-        if self.unit == "view":
-            return Vocabulary(**{**vars(words), "readers": "views", "asked": "views"})
-        return words
+        return _words(self.surface, self.unit, self.spoken_language)
+
+    # -- sentences ------------------------------------------------------------------------------------------------
+
+    @property
+    def spoken_language(self) -> str:
+        """Code of the language of the sentences."""
+        return self.language or language_of(self.locale)
+
+    def say(self, message: str, /, **values: object) -> str:
+        """Return a message in the language of the page, its named places filled: `say("from {low} on", low=…)`."""
+        text = messages(self.spoken_language).gettext(message) if message else ""
+        return text.format(**values) if values else text
+
+    def say_n(self, one: str, many: str, number: float, /, **values: object) -> str:
+        """Return the form of a message that goes with the number, which is there to be named as `{count}`."""
+        text = messages(self.spoken_language).ngettext(one, many, math.ceil(abs(number)))
+        return text.format(**{"count": self.count(number), **values})
+
+    def say_as(self, context: str, message: str, /, **values: object) -> str:
+        """Return a message whose English is said differently elsewhere; `context` tells translators where this one stands."""
+        text = messages(self.spoken_language).pgettext(context, message)
+        return text.format(**values) if values else text
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Return `a, b and c`."""
+        return format_list(items, locale=self._language_locale)
+
+    def inside(self, text: str) -> str:
+        """Return a text as it stands inside a sentence: with a small first letter, unless the language keeps capitals."""
+        keeps = self.say_as("first letter of a text inside a sentence: small, or kept", "small") == "kept"
+        return text if keeps else text[:1].lower() + text[1:]
+
+    @property
+    def _language_locale(self) -> Locale:
+        """The locale of the sentences: the page's own where it speaks the language, else the language's plain one."""
+        if self._locale.language == self.spoken_language:
+            return self._locale
+        return _locale("en-GB" if self.spoken_language == SOURCE else self.spoken_language)
 
     @property
     def _locale(self) -> Locale:
@@ -120,8 +191,8 @@ class Voice:
 
     @property
     def language_tag(self) -> str:
-        """BCP 47 tag of the sentences: English, of the locale's country where that speaks it."""
-        return self.locale if self._locale.language == "en" else "en"
+        """BCP 47 tag of the sentences, with the locale's country where that speaks the language."""
+        return self.locale if self._locale.language == self.spoken_language else self.spoken_language
 
     # -- counts, shares, money ------------------------------------------------------------------------------------
 
@@ -139,8 +210,8 @@ class Voice:
         if abs(number) < 999_500:
             return self.count(number)
         if abs(number) < 999_500_000:
-            return f"{self.decimal(number / 1e6, 2)} million"
-        return f"{self.decimal(number / 1e9, 2)} billion"
+            return self.say("{number} million", number=self.decimal(number / 1e6, 2))
+        return self.say("{number} billion", number=self.decimal(number / 1e9, 2))
 
     def percent(self, share: float, *, plus: bool = False, digits: int | None = None) -> str:
         """Return a share as percent: no decimal from 10 %, one below, two below 0.1 %."""
@@ -153,7 +224,9 @@ class Voice:
     def part(self, share: float) -> str:
         """Return a part of a whole as percent; what is not nothing is never said to be 0 %."""
         least = 0.0001
-        return f"under {self.percent(least, digits=2)}" if 0 < share < least / 2 else self.percent(share)
+        if 0 < share < least / 2:
+            return self.say("under {share}", share=self.percent(least, digits=2))
+        return self.percent(share)
 
     def margin(self, share: float) -> str:
         """Return a registered share as it was written: `1%`, `2.5%`."""
@@ -200,12 +273,12 @@ class Voice:
 
     def _signed_range(self, within: Range, say: Callable[[float], str]) -> str:
         if within.low is None and within.high is None:
-            return "no range"
+            return self.say("no range")
         if within.low is None:
-            return f"up to {say(within.high or 0.0)}"
+            return self.say("up to {high}", high=say(within.high or 0.0))
         if within.high is None:
-            return f"{say(within.low)} or more"
-        return f"{say(within.low)} to {say(within.high)}"
+            return self.say("{low} or more", low=say(within.low))
+        return self.say("{low} to {high}", low=say(within.low), high=say(within.high))
 
     # -- a metric in its own unit -------------------------------------------------------------------------------------
 
@@ -246,54 +319,59 @@ class Voice:
         """Return what a level of the metric is counted per."""
         match metric_kind(metric):
             case "money":
-                return f"per {self.count(1_000)} {self.words.asked}"
+                return self.say("per {number} {asked}", number=self.count(1_000), asked=self.words.asked)
             case "binary":
-                return f"per {self.count(100_000)} {self.words.asked}"
+                return self.say("per {number} {asked}", number=self.count(100_000), asked=self.words.asked)
             case _:
-                return f"per {'view' if self.unit == 'view' else 'reader'}"
+                return self.say("per view") if self.unit == "view" else self.say("per reader")
 
     def range_in_words(self, metric: str, within: Range) -> str:
         """Return a range of differences as a clause: `from £3.78 less to £12.02 more`."""
 
+        def size(value: float) -> str:
+            return self.difference(metric, abs(value), plus=False)
+
         def side(value: float) -> str:
-            size = self.difference(metric, abs(value), plus=False)
-            return f"{size} {'less' if value < 0 else 'more'}"
+            less, more = self.say("{size} less", size=size(value)), self.say("{size} more", size=size(value))
+            return less if value < 0 else more
 
         low, high = within.low, within.high
         if low is None and high is None:
-            return "not known"
+            return self.say("not known")
         if low is None:
-            return f"up to {side(high or 0.0)}"
+            return self.say("up to {high}", high=side(high or 0.0))
         if high is None:
-            return f"from {side(low)}, without an upper end"
+            return self.say("from {low}, without an upper end", low=side(low))
         if low >= 0:
-            return f"from {self.difference(metric, low, plus=False)} to {side(high)}"
+            return self.say("from {low} to {high}", low=size(low), high=side(high))
         if high <= 0:
-            return f"from {self.difference(metric, -high, plus=False)} to {side(low)}"
-        return f"from {side(low)} to {side(high)}"
+            return self.say("from {low} to {high}", low=size(high), high=side(low))
+        return self.say("from {low} to {high}", low=side(low), high=side(high))
 
     # -- days ---------------------------------------------------------------------------------------------------------
 
     def day(self, day: date) -> str:
-        """Return `Mon 9 Nov 2026`, in the order of the locale's country where it speaks English."""
-        return self._day(day, "EEE d MMM y", "EEE MMM d, y")
+        """Return `Mon 9 Nov 2026`, in the order of the locale's country where it speaks the language."""
+        return self._day(day, "EEE d MMM y", "EEE MMM d, y", "yMMMEd")
 
     def short_day(self, day: date) -> str:
         """Return `9 Nov`."""
-        return self._day(day, "d MMM", "MMM d")
+        return self._day(day, "d MMM", "MMM d", "MMMd")
 
     def moment(self, moment: datetime) -> str:
         """Return day and time of day, without the zone."""
         return f"{self.day(moment.date())}, {format_datetime(moment, 'HH:mm', locale='en')}"
 
-    def _day(self, day: date, pattern: str, month_first: str) -> str:
+    def _day(self, day: date, pattern: str, month_first: str, skeleton: str) -> str:
+        if self.spoken_language != SOURCE:
+            return format_skeleton(skeleton, datetime(day.year, day.month, day.day), locale=self._language_locale)  # noqa: DTZ001 - a day
         is_month_first = self._locale.language == "en" and self._locale.territory == "US"
         return format_date(day, month_first if is_month_first else pattern, locale="en")
 
 
 def voice(audience: Audience, surface: str = "donation") -> Voice:
     """Return the voice of an audience for a surface."""
-    return Voice(audience.locale, audience.currency, surface, audience.unit)
+    return Voice(audience.locale, audience.currency, surface, audience.unit, audience.language)
 
 
 def _signed(text: str, number: float, *, plus: bool) -> str:

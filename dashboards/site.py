@@ -25,8 +25,8 @@ from dashboards.about import about_report
 from dashboards.blocks import Cell, Column, Page, Section, Sentences, Stamp, Table, TableRow
 from dashboards.frontpage import finished_reports, index_report
 from dashboards.health import HealthTables, health_report
-from dashboards.html import STATIC, StaticFiles, render
-from dashboards.phrasing import plain, voice
+from dashboards.html import STATIC, StaticFiles, navigation_of, render
+from dashboards.phrasing import Voice, plain, voice
 from dashboards.report import experiment_report
 
 MANIFEST = "site.json"
@@ -61,8 +61,12 @@ def build_site(
     edition: Edition,
     audience: Audience,
     destination: Path,
+    more: Sequence[Page] = (),
 ) -> SiteSummary:
     """Write every page of an edition and put it in the place of the last one.
+
+    `more` are further pages of the site, such as `wording.html`; those whose path `html.NAVIGATION` names stand in the
+    navigation of every page.
 
     A page that says the same as in the last build keeps its file, its time and the edition it was written in. Pages of
     earlier days stay under `as-of/<date>/`; a later edition of the same day replaces that day's.
@@ -80,7 +84,7 @@ def build_site(
         building = builds / "building"
         building.mkdir()
         files = _write_static(building, previous)
-        summary = _write_pages(building, previous, _entries(results, health, edition, audience, files, previous))
+        summary = _write_pages(building, previous, _entries(results, health, edition, audience, files, previous, more))
         _sync_folders(building)
         finished = builds / _next_name(builds, edition)
         os.rename(building, finished)
@@ -99,6 +103,7 @@ def _entries(
     audience: Audience,
     files: StaticFiles,
     previous: Path | None,
+    more: Sequence[Page],
 ) -> Iterator[_Entry]:
     spoken = voice(audience)
     stamp = Stamp(
@@ -110,12 +115,14 @@ def _entries(
         *finished_reports(results, audience),
         health_report(health, audience, edition),
         about_report(audience),
+        *more,
     ]
     today = [] if edition.as_of is None else [edition.as_of.isoformat()]
     days: list[str] = sorted({*_archived_days(previous), *today}, reverse=True)
     pages.append(_archive_page(days, audience))
+    frame = _Frame(files, stamp, navigation_of(pages))
     for page in pages:
-        yield _entry(page, files, stamp, notices)
+        yield _entry(page, frame, notices)
     running = [
         result
         for result in results
@@ -124,37 +131,43 @@ def _entries(
     ]
     for result in results:
         page = experiment_report(result)
-        yield _entry(page, files, stamp, notices)
+        yield _entry(page, frame, notices)
         if result in running:
-            yield from _archived(page, files, stamp, edition, spoken.day)
-    for page in pages[:1] + [page for page in pages if page.path == "health.html"]:
-        yield from _archived(page, files, stamp, edition, spoken.day)
+            yield from _archived(page, frame, edition, spoken)
+    for page in pages:
+        if page.is_kept:
+            yield from _archived(page, frame, edition, spoken)
 
 
-def _entry(
-    page: Page,
-    files: StaticFiles,
-    stamp: Stamp,
-    notices: tuple[str, ...],
-    *,
-    path: str | None = None,
-    root: str | None = None,
-) -> _Entry:
-    unstamped = render(page, files, stamp=None, notices=notices, root=root)
-    fingerprint = hashlib.sha256(unstamped.encode()).hexdigest()
-    return _Entry(path or page.path, fingerprint, lambda: render(page, files, stamp=stamp, notices=notices, root=root))
+@dataclass(frozen=True)
+class _Frame:
+    """What surrounds every page of one build."""
+
+    files: StaticFiles
+    stamp: Stamp
+    navigation: tuple[tuple[str, str], ...]
 
 
-def _archived(
-    page: Page, files: StaticFiles, stamp: Stamp, edition: Edition, say: Callable[[date], str]
-) -> Iterator[_Entry]:
+def _entry(page: Page, frame: _Frame, notices: tuple[str, ...], *, root: str | None = None) -> _Entry:
+    def content(stamp: Stamp | None) -> str:
+        return render(page, frame.files, stamp=stamp, navigation=frame.navigation, notices=notices, root=root)
+
+    return _Entry(page.path, hashlib.sha256(content(None).encode()).hexdigest(), lambda: content(frame.stamp))
+
+
+def _archived(page: Page, frame: _Frame, edition: Edition, spoken: Voice) -> Iterator[_Entry]:
     """The page as it stays under its day: static, with its own way to the root."""
     if edition.as_of is None:
         return
     folder = f"as-of/{edition.as_of.isoformat()}/"
-    notice = (f"This is how the page stood with data to the end of {say(edition.as_of)}. It stays as it is.",)
+    notice = (
+        spoken.say(
+            "This is how the page stood with data to the end of {day}. It stays as it is.",
+            day=spoken.day(edition.as_of),
+        ),
+    )
     root = "../" * (page.path.count("/") + 2)
-    yield _entry(replace(page, path=folder + page.path), files, stamp, notice, root=root)
+    yield _entry(replace(page, path=folder + page.path), frame, notice, root=root)
 
 
 def _notices(edition: Edition, audience: Audience) -> tuple[str, ...]:

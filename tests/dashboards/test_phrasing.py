@@ -141,7 +141,8 @@ def test_days_are_named_in_the_order_of_the_country() -> None:
     day = date(2026, 11, 9)
     assert BRITISH.day(day) == "Mon 9 Nov 2026"
     assert Voice("en-US", "USD").day(day) == "Mon Nov 9, 2026"
-    assert GERMAN.short_day(day) == "9 Nov"
+    assert GERMAN.day(day) == "Mo., 9. Nov. 2026"
+    assert GERMAN.short_day(day) == "9. Nov."
 
 
 @pytest.mark.parametrize(
