@@ -36,7 +36,7 @@ _COHORT_COMMENTS = {
     "daily_exposures": "One row per day, experiment and reader: what the day adds to what is known of the reader.",
     "cohort_cells": "One row per experiment, basis, variant, epoch, segments and first day: readers, and readers by step.",
     "outcome_changes": "One row per cohort, metric, outcome day and value: readers who arrived at the value (+) or left it (-).",
-    "pageview_cells": "One row per cohort: pageviews as sums; only where an experiment registers the guardrail.",
+    "pageview_cells": "One row per cohort and number of pageviews: readers; only where an experiment registers the guardrail.",
 }
 _VIEW_COMMENTS = {
     "exposures": "One row per experiment and reader, as the statistics count them: the first exposure decides.",

@@ -7,30 +7,38 @@ as a view for analysts; they are never stored. The statements stand in `sql/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Self
 
 import duckdb
 import polars as pl
 
 from analysis.contract import Kind, stored_columns
+from analysis.metrics import APPEAL_EVENTS
 from analysis.queries import query
 from analysis.registry import Experiment
 from analysis.settings import Settings
-from analysis.store import NewPart, Part, Warehouse, fingerprint, read_parts
+from analysis.store import Part, Warehouse, fingerprint, read_parts
 
-#: Tables of cohort statistics, one part an experiment.
-COHORT_TABLES = ("cohort_cells", "outcome_changes", "pageview_cells")
+#: Tables of cohort statistics, one part an experiment, and the columns of each that count readers. All other columns
+#: are its key: each table adds up over readers, so ranges of them can be computed apart.
+COHORT_TABLES: dict[str, tuple[str, ...]] = {
+    "cohort_cells": ("n", "n_contaminated", "n_seen", *APPEAL_EVENTS),
+    "outcome_changes": ("readers",),
+    "pageview_cells": ("readers",),
+}
 
-#: Readers of one experiment that are aggregated at a time: bounds the memory whatever the size of the experiment.
+#: Rows of daily partials that are merged at a time, of one experiment or of several: bounds the memory whatever their
+#: size, and lets many small experiments share one reading of the files.
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 2
+DEFINITIONS = 3
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
-_DISTANT = datetime(9999, 1, 1, tzinfo=UTC)
+_DISTANT_US = 2**62
 
 Progress = Callable[[str, int, int], None]
 
@@ -66,11 +74,18 @@ def refresh_daily_exposures(
     """Rebuild the exposure partials whose inputs changed; return rows by day rebuilt. The caller holds the lock."""
     registered = pl.DataFrame(
         [
-            (experiment.id, variant.id, code, experiment.exposure)
-            for experiment in experiments
+            (number, experiment.id, variant.id, code, 1 << code, experiment.exposure)
+            for number, experiment in enumerate(sorted(experiments, key=lambda experiment: experiment.id))
             for code, variant in enumerate(experiment.variants)
         ],
-        schema={"experiment_id": pl.String, "variant_id": pl.String, "variant_code": pl.Int64, "exposure": pl.String},
+        schema={
+            "experiment_code": pl.Int32,
+            "experiment_id": pl.String,
+            "variant_id": pl.String,
+            "variant_code": pl.Int64,
+            "variant_bit": pl.Int32,
+            "exposure": pl.String,
+        },
         orient="row",
     )
 
@@ -83,6 +98,9 @@ def refresh_daily_exposures(
 
     def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.register("registered_variants", registered.to_arrow())
+        connection.register(
+            "registered_experiments", registered.select("experiment_code", "experiment_id").unique().to_arrow()
+        )
 
     return _refresh_daily(warehouse, _EXPOSURES, days, definition, prepare, progress)
 
@@ -158,20 +176,57 @@ def refresh_cohorts(
     An experiment whose last outcome window has passed has inputs that no longer change: it is never computed again
     until a late file touches one of its own days.
     """
-    exposures = warehouse.parts("daily_exposures")
-    visits = warehouse.parts("daily_visits")
-    contributions = warehouse.parts("contributions")
+    parts = {table: warehouse.parts(table) for table in ("daily_exposures", "daily_visits", "contributions")}
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     stale = []
     for experiment in experiments:
         if experiment.starts > as_of:
             continue
-        last_day = last_counted_day(experiment, warehouse.settings, as_of)
-        first, last = experiment.starts.isoformat(), last_day.isoformat()
+        due = _Due.of(experiment, warehouse.settings, as_of, parts)
+        if current.get(experiment.id) != due.mark:
+            stale.append(due)
+    done = 0
+    if stale:
+        with warehouse.compute() as connection:
+            for batch in _batches(connection, stale):
+                progress(batch[0].experiment.id, done, len(stale))
+                tables = _count(connection, batch, warehouse.settings)
+                for code, due in enumerate(batch):
+                    own = {
+                        name: frame.filter(pl.col("experiment_code") == code).drop("experiment_code")
+                        for name, frame in tables.items()
+                    }
+                    warehouse.replace(
+                        [
+                            warehouse.write_frame(frame, name, due.experiment.id, inputs=due.mark)
+                            for name, frame in own.items()
+                        ]
+                    )
+                done += len(batch)
+    progress("", len(stale), len(stale))
+    gone = current.keys() - {experiment.id for experiment in experiments}
+    if gone:
+        warehouse.replace([], scopes=[(table, scope) for table in COHORT_TABLES for scope in gone])
+    return [due.experiment.id for due in stale]
+
+
+@dataclass(frozen=True)
+class _Due:
+    """An experiment as it would be counted now, with the parts of its own days and the mark of all of it."""
+
+    experiment: Experiment
+    counted_to: date
+    parts: dict[str, list[Part]]
+    mark: str
+
+    @classmethod
+    def of(cls, experiment: Experiment, settings: Settings, as_of: date, parts: dict[str, list[Part]]) -> Self:
+        counted_to = last_counted_day(experiment, settings, as_of)
+        first, last = experiment.starts.isoformat(), counted_to.isoformat()
         own = {
-            "daily_exposures": [part for part in exposures if first <= part.scope <= last],
-            "daily_visits": [part for part in visits if first <= part.scope <= last and _guards_pageviews(experiment)],
-            "contributions": [part for part in contributions if first <= part.scope <= last],
+            table: [part for part in found if first <= part.scope <= last]
+            for table, found in parts.items()
+            if table != "daily_visits" or _guards_pageviews(experiment)
         }
         mark = fingerprint(
             DEFINITIONS,
@@ -179,80 +234,80 @@ def refresh_cohorts(
             experiment.id,
             experiment.starts,
             experiment.planned_end,
-            warehouse.settings.window_hours(experiment),
-            warehouse.settings.outcomes.refund_days,
-            experiment.epochs(warehouse.settings.zone),
+            settings.window_hours(experiment),
+            settings.outcomes.refund_days,
+            experiment.epochs(settings.zone),
             [variant.id for variant in experiment.variants],
             _guards_pageviews(experiment),
-            *[part.part_id for parts in own.values() for part in parts],
+            *[part.part_id for found in own.values() for part in found],
         )
-        if current.get(experiment.id) != mark:
-            stale.append((experiment, last_day, own, mark))
-    for number, (experiment, last_day, own, mark) in enumerate(stale):
-        progress(experiment.id, number, len(stale))
-        with warehouse.compute() as connection:
-            warehouse.replace(_cohorts(connection, warehouse, experiment, last_day, own, mark))
-    progress("", len(stale), len(stale))
-    gone = current.keys() - {experiment.id for experiment in experiments}
-    if gone:
-        warehouse.replace([], scopes=[(table, scope) for table in COHORT_TABLES for scope in gone])
-    return [experiment.id for experiment, *_ in stale]
+        return cls(experiment, counted_to, own, mark)
 
 
 def _guards_pageviews(experiment: Experiment) -> bool:
     return any(guardrail.metric == "pageviews" for guardrail in experiment.guardrails)
 
 
-def _cohorts(
-    connection: duckdb.DuckDBPyConnection,
-    warehouse: Warehouse,
-    experiment: Experiment,
-    last_day: date,
-    own: dict[str, list[Part]],
-    mark: str,
-) -> list[NewPart]:
-    settings = warehouse.settings
-    read_parts(connection, "daily_exposures", own["daily_exposures"], _empty_exposures)
-    read_parts(connection, "daily_visits", own["daily_visits"], _empty_visits)
-    read_parts(connection, "contributions", own["contributions"], lambda: empty_table("contributions"))
-    connection.register("epochs", _epochs(experiment, settings).to_arrow())
-    connection.execute(
-        f"CREATE TEMP TABLE gift_movements AS {query('gift_movements')}",
-        {"as_of": last_day},
+def _batches(connection: duckdb.DuckDBPyConnection, stale: Sequence[_Due]) -> Iterator[list[_Due]]:
+    """Share out experiments so that a pass has readers enough to be worth reading files for, and not too many."""
+    read_parts(connection, "daily_exposures", _together(stale, "daily_exposures"), _empty_exposures)
+    rows = dict(
+        connection.execute("SELECT experiment_id, count(*) FROM daily_exposures GROUP BY experiment_id").fetchall()
     )
+    batch: list[_Due] = []
+    for due in stale:
+        if batch and sum(rows.get(one.experiment.id, 0) for one in [*batch, due]) > READERS_PER_RANGE:
+            yield batch
+            batch = []
+        batch.append(due)
+    yield batch
+
+
+def _together(batch: Sequence[_Due], table: str) -> list[Part]:
+    """The parts of a table that any of the experiments needs."""
+    found = {part.part_id: part for due in batch for part in due.parts.get(table, [])}
+    return [found[part_id] for part_id in sorted(found)]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Due], settings: Settings) -> dict[str, pl.DataFrame]:
+    """The cohort tables of some experiments, which `experiment_code` numbers in their order.
+
+    The statements of `sql/` see `merged_readers`, one row per experiment and reader, and `experiment_readers`, the same
+    readers on each basis with their steps; a statement for another metric joins one of them. Readers are taken a range of
+    keys at a time; ranges add up because readers do.
+    """
+    read_parts(connection, "daily_exposures", _together(batch, "daily_exposures"), _empty_exposures)
+    read_parts(connection, "daily_visits", _together(batch, "daily_visits"), _empty_visits)
+    read_parts(connection, "contributions", _together(batch, "contributions"), lambda: empty_table("contributions"))
+    for name, frame in (
+        ("counted_experiments", _counted(batch, settings)),
+        ("later_epochs", _later_epochs(batch, settings)),
+    ):
+        connection.register("incoming", frame.to_arrow())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")
+        connection.unregister("incoming")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gift_movements AS {query('gift_movements')}")
     (rows,) = connection.execute(
-        "SELECT count(*) FROM daily_exposures WHERE experiment_id = $id", {"id": experiment.id}
+        "SELECT count(*) FROM daily_exposures AS d JOIN counted_experiments AS c ON c.experiment_id = d.experiment_id"
     ).fetchall()[0]
-    window = settings.window_hours(experiment) * _MICROSECONDS_PER_HOUR
-    refund = settings.outcomes.refund_days * 24 * _MICROSECONDS_PER_HOUR
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in COHORT_TABLES}
     for low, high in _key_ranges(-(-rows // READERS_PER_RANGE)):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE experiment_readers AS {query('experiment_readers')}",
-            {
-                "experiment_id": experiment.id,
-                "starts": experiment.starts,
-                "planned_end": experiment.planned_end,
-                "as_of": last_day,
-                "low": low,
-                "high": high,
-            },
-        )
-        _collect(connection, "cohort_cells", {"window_us": window})
-        _collect(connection, "outcome_changes", {"window_us": window, "refund_us": refund})
-        _collect(connection, "pageview_cells", {})
-    return [
-        warehouse.write_query(connection, f"SELECT * FROM collected_{table}", table, experiment.id, inputs=mark)
-        for table in COHORT_TABLES
-    ]
+        for name in ("merged_readers", "reader_steps"):
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}", {"low": low, "high": high})
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW experiment_readers AS {query('experiment_readers')}")
+        for name, frames in found.items():
+            frames.append(connection.sql(query(name)).pl())
+    return {name: _added_up(name, frames) for name, frames in found.items()}
 
 
-def _collect(connection: duckdb.DuckDBPyConnection, table: str, parameters: dict[str, object]) -> None:
-    """Add the result for one range of readers to what the ranges before it gave; ranges add up because readers do."""
-    exists = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = $name", {"name": f"collected_{table}"}
-    ).fetchall()[0][0]
-    into = f"INSERT INTO collected_{table}" if exists else f"CREATE TEMP TABLE collected_{table} AS"
-    connection.execute(f"{into} {query(table)}", parameters)
+def _added_up(table: str, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One row per cohort, in an order that does not depend on how the readers were shared out."""
+    sums = COHORT_TABLES[table]
+    keys = [name for name in frames[0].columns if name not in sums]
+    added = pl.concat(frames)
+    if len(frames) > 1:
+        added = added.group_by(keys).agg(pl.col(sums).sum())
+    return added.filter(pl.any_horizontal(pl.col(sums) != 0)).sort(keys)
 
 
 def _key_ranges(count: int) -> list[tuple[int, int]]:
@@ -262,17 +317,52 @@ def _key_ranges(count: int) -> list[tuple[int, int]]:
     return [(bounds[index], bounds[index + 1] - 1) for index in range(count)]
 
 
-def _epochs(experiment: Experiment, settings: Settings) -> pl.DataFrame:
-    starts = [start for start, _ in experiment.epochs(settings.zone)]
-    ends = [*starts[1:], _DISTANT]
-    starts[0] = datetime(1970, 1, 1, tzinfo=UTC)  # readers before the first registered epoch belong to it
+def _counted(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
+    """The relation `counted_experiments`: one row per experiment, its number in the batch and all that bounds it."""
     return pl.DataFrame(
-        {
-            "epoch": list(range(len(starts))),
-            "starts_us": [int(start.timestamp() * 1_000_000) for start in starts],
-            "ends_us": [int(end.timestamp() * 1_000_000) for end in ends],
+        [
+            (
+                code,
+                due.experiment.id,
+                due.experiment.starts,
+                due.experiment.planned_end,
+                due.counted_to,
+                settings.window_hours(due.experiment) * _MICROSECONDS_PER_HOUR,
+                settings.outcomes.refund_days * 24 * _MICROSECONDS_PER_HOUR,
+                due.experiment.exposure == "inserted",
+                _guards_pageviews(due.experiment),
+            )
+            for code, due in enumerate(batch)
+        ],
+        schema={
+            "experiment_code": pl.Int32,
+            "experiment_id": pl.String,
+            "starts": pl.Date,
+            "planned_end": pl.Date,
+            "counted_to": pl.Date,
+            "window_us": pl.Int64,
+            "refund_us": pl.Int64,
+            "is_inserted": pl.Boolean,
+            "counts_pageviews": pl.Boolean,
         },
-        schema={"epoch": pl.Int64, "starts_us": pl.Int64, "ends_us": pl.Int64},
+        orient="row",
+    )
+
+
+def _later_epochs(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
+    """The relation `later_epochs`: every allocation epoch but the first, which is where no later one holds."""
+    rows = []
+    for code, due in enumerate(batch):
+        starts = [int(start.timestamp() * 1_000_000) for start, _ in due.experiment.epochs(settings.zone)]
+        rows += [
+            (code, epoch, start, end)
+            for epoch, (start, end) in enumerate(zip(starts, [*starts[1:], _DISTANT_US], strict=True))
+            if epoch > 0
+        ]
+    return pl.DataFrame(
+        rows,
+        schema={"experiment_code": pl.Int32, "epoch": pl.Int32, "starts_us": pl.Int64, "ends_us": pl.Int64},
+        orient="row",
     )
 
 
@@ -282,7 +372,6 @@ def _empty_exposures() -> str:
         for step in (
             "eligible",
             "inserted",
-            "viewed",
             "expanded",
             "clicked",
             "checkout_started",
@@ -293,8 +382,8 @@ def _empty_exposures() -> str:
     )
     return (
         "SELECT CAST(NULL AS VARCHAR) AS experiment_id, CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, "
-        "CAST(NULL AS BIGINT) AS first_exposure, CAST(NULL AS INTEGER) AS exposures, CAST(NULL AS BIGINT) AS min_variant, "
-        f"CAST(NULL AS BIGINT) AS max_variant, {steps} WHERE false"
+        "CAST(NULL AS BIGINT) AS first_exposure, CAST(NULL AS INTEGER) AS exposures, CAST(NULL AS INTEGER) AS variants, "
+        f"CAST(NULL AS BIGINT) AS first_view, {steps} WHERE false"
     )
 
 

@@ -127,7 +127,7 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "value_minor": pl.Int64,
         "readers": pl.Int64,
     },
-    "pageview_cells": {"first_day": pl.Date, **dict.fromkeys(("x", "s1", "s2", "top"), pl.Int64)},
+    "pageview_cells": {"first_day": pl.Date, "pageviews": pl.Int64, "readers": pl.Int64},
 }
 
 
@@ -282,7 +282,13 @@ def _dismissals(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pageviews(readers: pl.DataFrame, pageviews: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    seen = pageviews.group_by(_ARM).agg(pl.col("x", "s1", "s2").sum(), pl.col("top").max())
+    views, many = pl.col("pageviews").cast(pl.Int128), pl.col("readers")
+    seen = pageviews.group_by(_ARM).agg(
+        many.sum().alias("x"),
+        (views * many).sum().alias("s1"),
+        (views * views * many).sum().alias("s2"),
+        pl.col("pageviews").max().alias("top"),
+    )
     counted = readers.filter(pl.col("basis") == "exposed").group_by(_ARM).agg(pl.col("n").sum())
     return _shaped(
         counted.join(seen, on=list(_ARM)).with_columns(pl.lit("pageviews").alias("metric")).pipe(_on_last_day, facts)

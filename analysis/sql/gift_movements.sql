@@ -1,7 +1,8 @@
 -- Every settled payment, and every settled refund of one, as a movement of money on a publisher's day.
--- Grain: movement. Reads: contributions. Parameters: $as_of.
+-- Grain: movement. Reads: contributions.
 -- A refund moves the share of the payment that it pays back, at the payment's own rate. `annualised` counts a monthly
--- pledge twelve times at its first payment and its later payments not at all.
+-- pledge twelve times at its first payment and its later payments not at all. gift_day is the day of the payment itself:
+-- what is counted up to a day counts a refund only where the payment is counted too.
 WITH settled AS (
     SELECT
         contribution_id,
@@ -17,12 +18,13 @@ WITH settled AS (
     WHERE status = 'settled'
 ),
 gifts AS (
-    SELECT * FROM settled WHERE refund_of IS NULL AND reader_key IS NOT NULL AND day <= CAST($as_of AS DATE)
+    SELECT * FROM settled WHERE refund_of IS NULL AND reader_key IS NOT NULL
 ),
 refunds AS (
     SELECT
         g.reader_key,
         g.at_us AS gift_us,
+        g.day AS gift_day,
         r.at_us,
         r.day,
         g.years_factor,
@@ -33,11 +35,11 @@ refunds AS (
         END AS back_minor
     FROM settled AS r
     JOIN gifts AS g ON g.contribution_id = r.refund_of
-    WHERE r.day <= CAST($as_of AS DATE)
 )
 SELECT
     reader_key,
     at_us AS gift_us,
+    day AS gift_day,
     at_us,
     day,
     false AS is_refund,
@@ -48,6 +50,7 @@ UNION ALL
 SELECT
     reader_key,
     gift_us,
+    gift_day,
     at_us,
     day,
     true AS is_refund,

@@ -95,6 +95,48 @@ def test_midnight_at_the_end_of_summer_time(publisher: TestPublisher) -> None:
     assert days["2026-10-25"] == 2
 
 
+@pytest.mark.parametrize(
+    ("zone", "when", "day"),
+    [
+        ("Asia/Tokyo", "10-05 14:59:59", 5),
+        ("Asia/Tokyo", "10-05 15:00", 6),  # midnight there
+        ("America/New_York", "10-06 03:59:59", 5),
+        ("America/New_York", "10-06 04:00", 6),
+    ],
+)
+def test_the_day_is_the_publishers_far_from_greenwich_on_both_bases(
+    publisher: TestPublisher, zone: str, when: str, day: int
+) -> None:
+    publisher.zone = zone
+    publisher.write_settings()
+    publisher.land(
+        "appeal_events",
+        [
+            appeal_event(when, "r", "thanks"),
+            appeal_event(when, "r", "thanks", "viewed"),
+            appeal_event(LATER, "x"),
+        ],
+    )
+    publisher.statistics()
+    (part,) = publisher.warehouse.parts("cohort_cells")
+    cells = pl.read_parquet(part.path).filter(pl.col("variant_code") == 1)
+    assert set(cells.select("basis", "first_day").rows()) == {
+        ("exposed", date(2026, 10, day)),
+        ("viewed", date(2026, 10, day)),
+    }
+
+
+def test_a_reader_of_two_variants_who_was_never_exposed_is_counted_under_the_first_registered(
+    publisher: TestPublisher,
+) -> None:
+    events = [appeal_event("10-05 12:00", "r", variant, "eligible") for variant in ("thanks", "current")]
+    publisher.land("appeal_events", [*events, appeal_event(LATER, "x")])
+    publisher.statistics()
+    (part,) = publisher.warehouse.parts("cohort_cells")
+    cells = pl.read_parquet(part.path).filter(pl.col("first_day").is_null())
+    assert cells.select("variant_code", "eligible", "n", "n_contaminated").rows() == [(0, 1, 0, 0)]
+
+
 def test_a_refund_takes_the_value_and_leaves_the_conversion(publisher: TestPublisher) -> None:
     gifts = [
         gift("10-06 12:00", "r", 2000, contribution_id="paid"),

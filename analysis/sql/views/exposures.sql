@@ -21,7 +21,7 @@ FROM (
         min(d.first_exposure) AS first_exposure,
         min(CASE WHEN d.first_exposure IS NOT NULL THEN d.day END) AS first_day,
         sum(d.exposures)::BIGINT AS exposures,
-        min(d.min_variant) <> max(d.max_variant) AS is_contaminated
+        bit_count(bit_or(d.variants)) > 1 AS is_contaminated
     FROM daily_exposures AS d
     JOIN experiments AS e ON e.experiment_id = d.experiment_id AND d.day BETWEEN e.starts AND e.counted_to
     GROUP BY d.experiment_id, d.reader_key
