@@ -210,7 +210,7 @@ class _Writer:
             "e_value": number("e_value", "e_value"),
             "log_e": number("log_e", "log_e"),
             "e_value_closed": closed if closed is None or math.isfinite(closed) else row["e_value"],
-            "evidence": evidence_words(closed),
+            "evidence": evidence_words(closed, self.spoken),
             "difference_per_1000": {
                 "estimate": number("difference_per_1000.estimate", "difference_per_1000", scale),
                 **interval("difference_per_1000", "difference_low", "difference_high", scale),

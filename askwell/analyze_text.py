@@ -25,8 +25,6 @@ from dashboards.phrasing import (
     checks_in_words,
     decision_badge,
     evidence_words,
-    listed,
-    lower_first,
     metric_name,
     plain,
     quoted,
@@ -96,7 +94,7 @@ def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
         lines.append("")
     if several:
         counts = Counter(str(decision_badge(test.result)) for test in found.tests)
-        said = ", ".join(f"{count} {lower_first(badge)}" for badge, count in counts.most_common())
+        said = ", ".join(f"{count} {badge.lower()}" for badge, count in counts.most_common())
         out = f"; {len(found.refused)} left out" if found.refused else ""
         noun = "test" if len(found.tests) == 1 else "tests"
         lines += _wrapped(f"{plain(file.name, 60)}: {len(found.tests)} {noun} compared: {said}{out}.", width)
@@ -148,7 +146,7 @@ class _Printed:
         )
         chosen = "" if self.plan.control is not None else " (name another with --control)"
         yield from _wrapped(
-            f"The control, “the current wording” below, is {quoted(test.control, 60)}{chosen}.", self.width
+            f"The control, “the current wording” below, is {quoted(test.control, self.spoken, 60)}{chosen}.", self.width
         )
         views = views_are_not_readers(self.plan)
         if views is not None:
@@ -206,23 +204,23 @@ class _Printed:
                 for arm in self.reading.others
                 if (found := self.reading.comparison(arm.id, metric))
             ]
-        yield _heading(f"Compared with {quoted(self.test.control)}")
+        yield _heading(f"Compared with {quoted(self.test.control, self.spoken)}")
         yield from _table(head, rows, self.width)
         several = len(self.reading.others)
         if several > 1:
             yield from _wrapped(
-                f"The any-look ranges of {lower_first(metric_name(self.reading.primary, self.spoken))} hold for all "
+                f"The any-look ranges of {self.spoken.inside(metric_name(self.reading.primary, self.spoken))} hold for all "
                 f"{several} comparisons together.",
                 self.width,
             )
         strength = [
-            f"{quoted(found.arm.variant.label, 30)}: {evidence_words(found.e_value)}"
+            f"{quoted(found.arm.variant.label, self.spoken, 30)}: {evidence_words(found.e_value, self.spoken)}"
             for arm in self.reading.others
             if (found := self.reading.comparison(arm.id)) and found.e_value is not None
         ]
         if strength:
             yield from _wrapped(
-                f"Evidence on {lower_first(metric_name(self.reading.primary, self.spoken))}: {'; '.join(strength)} "
+                f"Evidence on {self.spoken.inside(metric_name(self.reading.primary, self.spoken))}: {'; '.join(strength)} "
                 "(an e-value of 20 proves a difference, however often one looks).",
                 self.width,
             )
@@ -275,7 +273,7 @@ class _Printed:
         threshold = decision["loss_threshold_per_1000"]
         yield ""
         yield _heading(
-            f"Expected from here on: {lower_first(metric_name(metric, spoken))} {spoken.unit_of(metric).replace(' asked', '')}, "
+            f"Expected from here on: {spoken.inside(metric_name(metric, spoken))} {spoken.unit_of(metric).replace(' asked', '')}, "
             "shrunk towards no difference"
         )
         yield from _table(["", "chance to be better", "loss if used", "loss if not used"], lines, self.width)
@@ -308,10 +306,10 @@ class _Printed:
                     rows.append(self._comparison(found))
                     continue
                 fewest = min(int(found.number("x") or 0), int(found.number("x_control") or 0))
-                why = lower_first(reason_words(found.reason, spoken, contributors=fewest))
+                why = spoken.inside(reason_words(found.reason, spoken, contributors=fewest))
                 rows.append([f"  {plain(found.arm.variant.label, 30)}: {why}"])
         yield ""
-        yield _heading(f"By group: {lower_first(metric_name(self.reading.primary, spoken))}")
+        yield _heading(f"By group: {spoken.inside(metric_name(self.reading.primary, spoken))}")
         yield from _table(["", "lift", "any look", "e-value", "one look", "p"], rows, self.width)
         yield from _wrapped("Exploratory: some group always looks better than another by chance.", self.width)
 
@@ -320,7 +318,7 @@ class _Printed:
         asked = [words for words in self._check_words() if words.status != "not_applicable"]
         for words in asked:
             yield from _item(f"{words.name}: {words.sentence}", _MARKS.get(words.status, "!"), self.width)
-        rest = [lower_first(words.name) for words in self._check_words() if words.status == "not_applicable"]
+        rest = [self.spoken.inside(words.name) for words in self._check_words() if words.status == "not_applicable"]
         if rest:
             yield from _item(
                 f"Not asked, since a table like this does not say: {'; '.join(rest)}.", _NOTHING, self.width
@@ -341,11 +339,11 @@ class _Printed:
                 by_reason.setdefault((comparison.metric, comparison.reason), []).append(comparison)
         for (metric, reason), found in by_reason.items():
             fewest = min(int(item.number(column) or 0) for item in found for column in ("x", "x_control"))
-            names = [quoted(item.arm.variant.label) for item in found]
+            names = [quoted(item.arm.variant.label, spoken) for item in found]
             subject = metric_name(metric, spoken)
             if len(names) < len(self.reading.others):
-                subject = f"{subject} of {listed(names)}"
-            yield sentence(f"{subject}: {lower_first(reason_words(reason, spoken, contributors=fewest))}")
+                subject = f"{subject} of {spoken.listed(names)}"
+            yield sentence(f"{subject}: {spoken.inside(reason_words(reason, spoken, contributors=fewest))}")
         yield from self.test.result.notes
         if not self.reading.has_money:
             yield "The table has no money: what a contribution is worth was not compared."

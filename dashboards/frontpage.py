@@ -12,13 +12,12 @@ from dashboards import svg
 from dashboards.blocks import IndexRow, Page, RowList
 from dashboards.charts import Axis, axis_of
 from dashboards.phrasing import (
-    CURRENT,
     Badge,
     Voice,
+    capital,
     decision_badge,
-    lower_first,
+    number_word,
     plain,
-    plural,
     run_words,
     verdict_words,
     voice,
@@ -76,7 +75,8 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
     shelf = shelve(results)
     axis = _shared_axis([*shelf.needs, *shelf.running, *shelf.finished[:MOST_FINISHED]], spoken)
     drawn = None if axis is None else svg.strip_axis(axis)
-    title = f"Against {CURRENT}, per {spoken.count(1_000)}"
+    say = spoken.say
+    title = say("Against the current wording, per {number}", number=spoken.count(1_000))
     years = sorted({result.experiment.planned_end.year for result in shelf.finished[MOST_FINISHED:]}, reverse=True)
 
     def listed_rows(
@@ -91,10 +91,10 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         return RowList(id_, heading, lead, rows, empty, drawn if rows else None, title, more)
 
     lists = (
-        listed_rows("needs", "Needs a person", shelf.needs, "Nothing needs a person today."),
-        listed_rows("running", "Running", shelf.running, "No test is running."),
+        listed_rows("needs", say("Needs a person"), shelf.needs, say("Nothing needs a person today.")),
+        listed_rows("running", say("Running"), shelf.running, say("No test is running.")),
         listed_rows(
-            "finished", "Finished", shelf.finished[:MOST_FINISHED], "No test has finished yet.",
+            "finished", say("Finished"), shelf.finished[:MOST_FINISHED], say("No test has finished yet."),
             more=tuple((str(year), f"finished-{year}.html") for year in years),
         ),
     )  # fmt: skip
@@ -102,12 +102,12 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
     return Page(
         path="index.html",
         is_kept=True,
-        title="All tests",
+        title=say("All tests"),
         publisher=plain(audience.publisher),
         language=spoken.language_tag,
-        kicker=() if as_of is None else (f"Appeals, {spoken.day(as_of)}",),
-        headline=_headline(shelf),
-        standfirst=_standfirst(results, shelf),
+        kicker=() if as_of is None else (say("Appeals, {day}", day=spoken.day(as_of)),),
+        headline=_headline(shelf, spoken),
+        standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
         changes=changes(results),
         lists=lists if results else (),
@@ -127,13 +127,13 @@ def finished_reports(results: Sequence[ExperimentResult], audience: Audience) ->
         pages.append(
             Page(
                 path=f"finished-{year}.html",
-                title=f"Finished in {year}",
+                title=spoken.say("Finished in {year}", year=year),
                 publisher=plain(audience.publisher),
                 language=spoken.language_tag,
-                headline=f"Tests that finished in {year}",
-                standfirst="The newest finished tests stand on the front page.",
+                headline=spoken.say("Tests that finished in {year}", year=year),
+                standfirst=spoken.say("The newest finished tests stand on the front page."),
                 sections=(),
-                lists=(RowList("finished", f"Finished in {year}", "", rows, ""),),
+                lists=(RowList("finished", spoken.say("Finished in {year}", year=year), "", rows, ""),),
             )
         )
     return tuple(pages)
@@ -147,23 +147,26 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
         if before is None or all(before.get(key) == now.get(key) for key in ("verdict", "variant_id", "basis")):
             continue
         name = plain(result.experiment.name, 50)
-        old, new = decision_badge(result, before).words, decision_badge(result).words
-        said.append(f"{name} is now “{lower_first(new)}”; it was “{lower_first(old)}”.")
+        spoken = voice(result.audience)
+        old, new = (spoken.inside(decision_badge(result, item).words) for item in (before, now))
+        said.append(spoken.say("{name} is now “{new}”; it was “{old}”.", name=name, new=new, old=old))
     rest = len(said) - MOST_CHANGES
     if rest > 0:
-        return (*said[: MOST_CHANGES - 1], f"{rest + 1} more verdicts changed.")
+        spoken = voice(results[0].audience)
+        more = spoken.say_n("{count} more verdict changed.", "{count} more verdicts changed.", rest + 1)
+        return (*said[: MOST_CHANGES - 1], more)
     return tuple(said)
 
 
-def _headline(shelf: Shelf) -> str:
+def _headline(shelf: Shelf, spoken: Voice) -> str:
     count = len(shelf.needs)
     if not (shelf.needs or shelf.running or shelf.finished):
-        return "No test has run yet"
+        return spoken.say("No test has run yet")
     if not count:
-        return "No test needs you today"
-    numbers = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-    word = numbers[count] if count < len(numbers) else str(count)
-    return f"{word} {plural(count, 'test needs', 'tests need')} you today"
+        return spoken.say("No test needs you today")
+    number = number_word(count, spoken)
+    text = spoken.say_n("{number} test needs you today", "{number} tests need you today", count, number=number)
+    return capital(text)
 
 
 def _counts(shelf: Shelf) -> tuple[tuple[Badge, int], ...]:
@@ -172,13 +175,17 @@ def _counts(shelf: Shelf) -> tuple[tuple[Badge, int], ...]:
     return tuple(found.items())
 
 
-def _standfirst(results: Sequence[ExperimentResult], shelf: Shelf) -> str:
+def _standfirst(results: Sequence[ExperimentResult], shelf: Shelf, spoken: Voice) -> str:
     if not results:
-        return "Add one under experiments/; askwell plan says whether your traffic can answer it."
+        return spoken.say("Add one under experiments/; askwell plan says whether your traffic can answer it.")
     running = len(shelf.running)
-    text = f"{running} more {plural(running, 'is', 'are')} running." if running else "No other test is running."
+    text = (
+        spoken.say_n("{count} more is running.", "{count} more are running.", running)
+        if running
+        else spoken.say("No other test is running.")
+    )
     if not changes(results) and any(result.previous_decision is not None for result in results):
-        text += " No verdict changed since the last report."
+        text += " " + spoken.say("No verdict changed since the last report.")
     return text
 
 
@@ -218,8 +225,13 @@ def _row(result: ExperimentResult, axis: Axis | None) -> IndexRow:
     if comparison is not None and comparison.difference is not None:
         within = comparison.difference_range
         difference = spoken.difference("value", comparison.difference)
-        said = f"{spoken.difference_range('value', within)}" if within.is_known else "no range yet"
-        label = f"{wording(comparison.arm)}: {difference} {spoken.unit_of('value')}, range {said}"
+        said = f"{spoken.difference_range('value', within)}" if within.is_known else spoken.say("no range yet")
+        label = spoken.say(
+            "{name}: {value}, range {range}",
+            name=wording(comparison.arm, spoken),
+            value=f"{difference} {spoken.unit_of('value')}",
+            range=said,
+        )
         strip = None if axis is None else svg.strip(axis, comparison.arm.token, comparison.difference, within, label)
     return IndexRow(
         badge=words.badge,
@@ -228,7 +240,7 @@ def _row(result: ExperimentResult, axis: Axis | None) -> IndexRow:
         headline=words.headline,
         advice=words.advice,
         strip=strip,
-        difference=difference or "No money to compare yet",
+        difference=difference or spoken.say("No money to compare yet"),
         difference_range=said,
         stake=_stake(result, spoken),
         days=_days(result, spoken),
@@ -244,8 +256,7 @@ def _stake(result: ExperimentResult, spoken: Voice) -> str:
 
 def _days(result: ExperimentResult, spoken: Voice) -> str:
     even = result.decision.get("forecast_even")
-    text = run_words(result.experiment, Reading(result).day, spoken)
-    text = text[:1].upper() + text[1:]
+    text = capital(run_words(result.experiment, Reading(result).day, spoken))
     if isinstance(even, date) and result.decision.get("verdict") == "keep_asking":
-        return f"{text}; answer as likely as not by {spoken.short_day(even)}"
+        return spoken.say("{days}; answer as likely as not by {day}", days=text, day=spoken.short_day(even))
     return text

@@ -25,12 +25,13 @@ from dashboards.blocks import (
     sections,
 )
 from dashboards.charts import DayBar, DayBars, axis_of, day_ticks
-from dashboards.phrasing import Voice, listed, plain, plural, sentence, voice
+from dashboards.phrasing import Voice, plain, sentence, voice
+from dashboards.translations import marked
 
 KINDS: Mapping[str, str] = {
-    "pageviews": "Pageviews",
-    "appeal_events": "Appeal events",
-    "contributions": "Contributions",
+    "pageviews": marked("Pageviews"),
+    "appeal_events": marked("Appeal events"),
+    "contributions": marked("Contributions"),
 }
 
 #: Days of the chart of rows per day.
@@ -58,10 +59,10 @@ def health_report(tables: HealthTables, audience: Audience, edition: Edition) ->
     return Page(
         path="health.html",
         is_kept=True,
-        title="Data health",
+        title=spoken.say("Data health"),
         publisher=plain(audience.publisher),
         language=spoken.language_tag,
-        kicker=("Data health",),
+        kicker=(spoken.say("Data health"),),
         headline=_headline(lost, missing, unreadable.height, edition.as_of, spoken),
         standfirst=_standfirst(tables, missing, spoken),
         figures=_figures(tables, spoken),
@@ -111,31 +112,48 @@ def _headline(
     lost: int, missing: Mapping[str, tuple[date, ...]], unreadable: int, as_of: date | None, spoken: Voice
 ) -> str:
     if lost:
-        return f"{spoken.count(lost)} {plural(lost, 'row is', 'rows are')} not accounted for"
+        return spoken.say_n("{count} row is not accounted for", "{count} rows are not accounted for", lost)
     gaps = {day for days in missing.values() for day in days}
     if gaps:
-        return f"{spoken.count(len(gaps))} {plural(len(gaps), 'day has', 'days have')} gaps; every row that came is accounted for"
+        return spoken.say_n(
+            "{count} day has gaps; every row that came is accounted for",
+            "{count} days have gaps; every row that came is accounted for",
+            len(gaps),
+        )
     if unreadable:
-        return f"{spoken.count(unreadable)} {plural(unreadable, 'file', 'files')} could not be read; every other row is accounted for"
+        return spoken.say_n(
+            "{count} file could not be read; every other row is accounted for",
+            "{count} files could not be read; every other row is accounted for",
+            unreadable,
+        )
     if as_of is None:
-        return "No data has landed yet"
-    return f"Every row is accounted for, to the end of {spoken.day(as_of)}"
+        return spoken.say("No data has landed yet")
+    return spoken.say("Every row is accounted for, to the end of {day}", day=spoken.day(as_of))
+
+
+def kind_name(kind: str, spoken: Voice) -> str:
+    """Return the name of a kind of landed file; one that this version does not know as it is."""
+    return spoken.say(KINDS[kind]) if kind in KINDS else plain(kind)
 
 
 def _standfirst(tables: HealthTables, missing: Mapping[str, tuple[date, ...]], spoken: Voice) -> str:
     if tables.ledger.is_empty():
-        return "Files land under landing/<kind>/<date>/. askwell check says what would be ingested."
+        return spoken.say("Files land under landing/<kind>/<date>/. askwell check says what would be ingested.")
     alike: dict[tuple[date, ...], list[str]] = {}
     for kind, days in missing.items():
-        alike.setdefault(days, []).append(KINDS.get(kind, plain(kind)).lower())
+        alike.setdefault(days, []).append(spoken.inside(kind_name(kind, spoken)))
     said = []
     for days, kinds in alike.items():
         shown = [spoken.short_day(day) for day in days[:4]]
         if len(days) > 4:
-            shown.append(f"{len(days) - 4} more days")
-        what = "Nothing" if len(kinds) == len(KINDS) else f"No {' and no '.join(kinds)}"
-        said.append(f"{what} arrived for {listed(shown)}.")
-    return " ".join(said) or "No day is missing between the first and the last."
+            shown.append(spoken.say_n("{count} more day", "{count} more days", len(days) - 4))
+        named = spoken.listed(shown)
+        said.append(
+            spoken.say("Nothing arrived for {days}.", days=named)
+            if len(kinds) == len(KINDS)
+            else spoken.say("Missing for {days}: {kinds}.", days=named, kinds=spoken.listed(kinds))
+        )
+    return " ".join(said) or spoken.say("No day is missing between the first and the last.")
 
 
 def _figures(tables: HealthTables, spoken: Voice) -> tuple[Figure, ...]:
@@ -148,17 +166,33 @@ def _figures(tables: HealthTables, spoken: Voice) -> tuple[Figure, ...]:
     received = totals["received"] or 1
     last = ledger["ingested_at"].max()
     return (
-        Figure("Files landed", spoken.count(ledger.height), f"last one taken in {spoken.moment(last)} UTC" if last is not None else ""),  # type: ignore[arg-type]
-        Figure("Rows received", spoken.prose_count(totals["received"]), f"{spoken.prose_count(totals['accepted'])} accepted"),
-        Figure("Duplicates", spoken.prose_count(totals["duplicate"]), f"{spoken.part(totals['duplicate'] / received)} of rows, there already"),
-        Figure("Set aside", spoken.prose_count(totals["quarantined"]), f"{spoken.part(totals['quarantined'] / received)} of rows, each with a reason"),
-    )  # fmt: skip
+        Figure(
+            spoken.say("Files landed"),
+            spoken.count(ledger.height),
+            "" if last is None else spoken.say("last one taken in {moment} UTC", moment=spoken.moment(last)),  # type: ignore[arg-type]
+        ),
+        Figure(
+            spoken.say("Rows received"),
+            spoken.prose_count(totals["received"]),
+            spoken.say("{number} accepted", number=spoken.prose_count(totals["accepted"])),
+        ),
+        Figure(
+            spoken.say("Duplicates"),
+            spoken.prose_count(totals["duplicate"]),
+            spoken.say("{share} of rows, there already", share=spoken.part(totals["duplicate"] / received)),
+        ),
+        Figure(
+            spoken.say("Set aside"),
+            spoken.prose_count(totals["quarantined"]),
+            spoken.say("{share} of rows, each with a reason", share=spoken.part(totals["quarantined"] / received)),
+        ),
+    )
 
 
 def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: Voice) -> Section:
     days = frame.filter(pl.col("day").is_not_null())
     if days.is_empty():
-        return Section("days", "Rows per day", (Sentences(("No row has been accepted yet.",)),))
+        return Section("days", spoken.say("Rows per day"), (Sentences((spoken.say("No row has been accepted yet."),)),))
     last = _last_day(days)
     blocks: list[Block] = []
     for kind in [kind for kind in KINDS if kind in set(days["kind"].to_list())]:
@@ -177,17 +211,28 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
         axis = axis_of([bar.rows for bar in bars], spoken.count, most=3)
         gaps = [bar.label for bar in bars if bar.rows is None]
         total = sum(bar.rows or 0 for bar in bars)
+        values = {
+            "kind": kind_name(kind, spoken),
+            "first": spoken.day(first),
+            "last": spoken.day(last),
+            "number": spoken.count(total),
+        }
         chart = DayBars(
             kind,
             bars,
             axis,
             day_ticks(first, last, spoken.short_day),
-            f"{KINDS[kind]} accepted per day, {spoken.day(first)} to {spoken.day(last)}: {spoken.count(total)} in all"
-            + (f"; nothing for {', '.join(gaps)}." if gaps else "; no gap."),
+            spoken.say(
+                "{kind} accepted per day, {first} to {last}: {number} in all; nothing for {days}.",
+                days=", ".join(gaps),
+                **values,
+            )
+            if gaps
+            else spoken.say("{kind} accepted per day, {first} to {last}: {number} in all; no gap.", **values),
         )
-        caption = f"{KINDS[kind]} accepted per day of the event" + (
-            ". Light: marked as read by no person." if any(bar.bots for bar in bars) else "."
-        )
+        caption = spoken.say("{kind} accepted per day of the event.", kind=kind_name(kind, spoken))
+        if any(bar.bots for bar in bars):
+            caption += " " + spoken.say("Light: marked as read by no person.")
         blocks.append(
             Picture(
                 f"days-{kind}", svg.day_bars(chart, narrow=False), svg.day_bars(chart, narrow=True), caption=caption
@@ -196,9 +241,9 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
     blocks.append(_days_table(days, spoken))
     return Section(
         "days",
-        "Rows per day",
+        spoken.say("Rows per day"),
         tuple(blocks),
-        queries=(Query("Accepted rows per day", "FROM rows_per_day ORDER BY day, kind"),),
+        queries=(Query(spoken.say("Accepted rows per day"), "FROM rows_per_day ORDER BY day, kind"),),
     )
 
 
@@ -209,17 +254,17 @@ def _days_table(days: pl.DataFrame, spoken: Voice) -> Table:
     rows = tuple(
         TableRow(
             Cell(spoken.day(day)),
-            tuple(Cell(spoken.count(found[kind]) if kind in found else "nothing") for kind in KINDS),
+            tuple(Cell(spoken.count(found[kind]) if kind in found else spoken.say("nothing")) for kind in KINDS),
         )
         for day, found in sorted(by_day.items(), reverse=True)[:SHOWN_DAYS]
     )
-    columns = (Column("Day"), *(Column(name, "", "number") for name in KINDS.values()))
-    return Table("Accepted rows per day", columns, rows, summary="The numbers, day by day")
+    columns = (Column(spoken.say("Day")), *(Column(kind_name(kind, spoken), "", "number") for kind in KINDS))
+    return Table(spoken.say("Accepted rows per day"), columns, rows, summary=spoken.say("The numbers, day by day"))
 
 
 def _balance(ledger: pl.DataFrame, spoken: Voice) -> Section:
-    rows = []
-    for kind, name in KINDS.items():
+    rows, say = [], spoken.say
+    for kind in KINDS:
         found = ledger.filter((pl.col("kind") == kind) & pl.col("received").is_not_null())
         if found.is_empty():
             continue
@@ -227,32 +272,36 @@ def _balance(ledger: pl.DataFrame, spoken: Voice) -> Section:
             int(found[column].fill_null(0).sum()) for column in ("received", "accepted", "duplicate", "quarantined")
         )
         rest = received - accepted - duplicate - quarantined
-        state = Cell("Balanced") if rest == 0 else Cell("Not balanced", f"{spoken.count(rest)} rows are missing")
+        state = (
+            Cell(say("Balanced"))
+            if rest == 0
+            else Cell(say("Not balanced"), spoken.say_n("{count} row is missing", "{count} rows are missing", rest))
+        )
         rows.append(
             TableRow(
-                Cell(name, f"{spoken.count(found.height)} {plural(found.height, 'file', 'files')}"),
+                Cell(kind_name(kind, spoken), spoken.say_n("{count} file", "{count} files", found.height)),
                 (*(Cell(spoken.count(number)) for number in (received, accepted, duplicate, quarantined)), state),
             )
         )
     blocks: tuple[Block, ...] = (
         Table(
-            "Rows received, accepted, duplicate and set aside",
-            (Column("Kind"), Column("Received", "", "number"), Column("Accepted", "", "number"), Column("Duplicates", "", "number"), Column("Set aside", "", "number"), Column("Balance")),
+            say("Rows received, accepted, duplicate and set aside"),
+            (Column(say("Kind")), Column(say("Received"), "", "number"), Column(say("Accepted"), "", "number"), Column(say("Duplicates"), "", "number"), Column(say("Set aside"), "", "number"), Column(say("Balance"))),
             tuple(rows),
         ),
     )  # fmt: skip
     if not rows:
-        blocks = (Sentences(("No file has landed yet.",)),)
+        blocks = (Sentences((say("No file has landed yet."),)),)
     return Section(
-        "balance", "Nothing is lost", blocks, lead="Received = accepted + duplicates + set aside, for every file.",
-        queries=(Query("One row a file", "FROM ledger ORDER BY file_id DESC"),),
+        "balance", say("Nothing is lost"), blocks, lead=say("Received = accepted + duplicates + set aside, for every file."),
+        queries=(Query(say("One row a file"), "FROM ledger ORDER BY file_id DESC"),),
     )  # fmt: skip
 
 
 def _set_aside(tables: HealthTables, spoken: Voice) -> Section:
-    frame = tables.quarantine_reasons
+    frame, say = tables.quarantine_reasons, spoken.say
     if frame.is_empty():
-        return Section("aside", "What was set aside", (Sentences(("No row has been set aside.",)),))
+        return Section("aside", say("What was set aside"), (Sentences((say("No row has been set aside."),)),))
     found = (
         frame.group_by("kind", "reason", "column_name")
         .agg(pl.col("rows").sum(), pl.col("example").drop_nulls().first())
@@ -262,21 +311,21 @@ def _set_aside(tables: HealthTables, spoken: Voice) -> Section:
         TableRow(
             Cell(
                 sentence(plain(str(row["reason"]).replace("_", " "))).rstrip("."),
-                KINDS.get(row["kind"], plain(str(row["kind"]))),
+                kind_name(str(row["kind"]), spoken),
             ),
             (
-                Cell(plain(str(row["column_name"])) if row["column_name"] else "the whole row"),
+                Cell(plain(str(row["column_name"])) if row["column_name"] else say("the whole row")),
                 Cell(spoken.count(row["rows"])),
-                Cell(plain(str(row["example"]), 80) if row["example"] is not None else "not kept", weak=True),
+                Cell(plain(str(row["example"]), 80) if row["example"] is not None else say("not kept"), weak=True),
             ),
         )
         for row in found.head(MOST_REASONS).to_dicts()
     )
     return Section(
-        "aside", "What was set aside",
-        (Table("Rows set aside by reason", (Column("Reason"), Column("Column"), Column("Rows", "", "number"), Column("For example")), rows),),
-        lead="These rows stay in the quarantine with their reason, and count again when a corrected file lands.",
-        queries=(Query("Rows set aside by file, reason and column", "FROM quarantine_reasons ORDER BY rows DESC"),),
+        "aside", say("What was set aside"),
+        (Table(say("Rows set aside by reason"), (Column(say("Reason")), Column(say("Column")), Column(say("Rows"), "", "number"), Column(say("For example"))), rows),),
+        lead=say("These rows stay in the quarantine with their reason, and count again when a corrected file lands."),
+        queries=(Query(say("Rows set aside by file, reason and column"), "FROM quarantine_reasons ORDER BY rows DESC"),),
     )  # fmt: skip
 
 
@@ -284,11 +333,17 @@ def _files(unreadable: pl.DataFrame, spoken: Voice) -> Section | None:
     if unreadable.is_empty():
         return None
     rows = tuple(
-        TableRow(Cell(plain(row["path"], 120)), (Cell(sentence(plain(str(row["message"] or ""), 200))), Cell(spoken.moment(row["ingested_at"]) + " UTC" if row["ingested_at"] else "not known")))
+        TableRow(Cell(plain(row["path"], 120)), (Cell(sentence(plain(str(row["message"] or ""), 200))), Cell(spoken.moment(row["ingested_at"]) + " UTC" if row["ingested_at"] else spoken.say("not known"))))
         for row in unreadable.sort("file_id", descending=True).head(MOST_REASONS).to_dicts()
     )  # fmt: skip
     return Section(
         "files",
-        "Files that could not be read",
-        (Table("Unreadable files", (Column("File"), Column("Why"), Column("When")), rows),),
+        spoken.say("Files that could not be read"),
+        (
+            Table(
+                spoken.say("Unreadable files"),
+                (Column(spoken.say("File")), Column(spoken.say("Why")), Column(spoken.say("When"))),
+                rows,
+            ),
+        ),
     )

@@ -36,8 +36,6 @@ Icon = Literal["tick", "equals", "clock", "question", "hand", "exclamation"]
 #: Longest headline in characters; forms of a sentence are tried from the fullest to the shortest.
 HEADLINE_LENGTH = 90
 
-CURRENT = "the current wording"
-
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -411,14 +409,14 @@ def plain(text: str, longest: int = 60) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
-def quoted(name: str, longest: int = 40) -> str:
+def quoted(name: str, spoken: Voice, longest: int = 40) -> str:
     """Return a variant's name in quotation marks."""
-    return f"“{plain(name, longest)}”"
+    return spoken.say("“{name}”", name=plain(name, longest))
 
 
-def wording(arm: Arm, longest: int = 40) -> str:
+def wording(arm: Arm, spoken: Voice, longest: int = 40) -> str:
     """Return how a sentence names a variant: the current wording, or its name in quotation marks."""
-    return CURRENT if arm.is_control else quoted(arm.variant.label, longest)
+    return spoken.say("the current wording") if arm.is_control else quoted(arm.variant.label, spoken, longest)
 
 
 def sentence(text: str) -> str:
@@ -429,63 +427,66 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text[-1] in ".!?…”" else ".")
 
 
-def listed(items: Sequence[str]) -> str:
-    """Return `a, b and c`."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
-
-
-def plural(number: float, one: str, many: str) -> str:
-    """Return the form of a noun that goes with the number."""
-    return one if number == 1 else many
+def capital(text: str) -> str:
+    """Return the text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 # -- evidence and reasons --------------------------------------------------------------------------------------------
 
+#: Words for an e-value up to each bound, and from `PROVEN` on.
+_STRENGTHS = ((3.0, marked("no evidence yet")), (10.0, marked("weak")), (PROVEN, marked("substantial")))
+_PROVEN = marked("proven")
 
-def evidence_words(e_value: float | None) -> str:
+
+def evidence_words(e_value: float | None, spoken: Voice) -> str:
     """Return the strength of evidence in words: below 3 none yet, to 10 weak, to 20 substantial, from 20 proven."""
     if e_value is None:
-        return "not known"
-    if e_value < 3:
-        return "no evidence yet"
-    if e_value < 10:
-        return "weak"
-    return "substantial" if e_value < PROVEN else "proven"
+        return spoken.say("not known")
+    return spoken.say(next((words for bound, words in _STRENGTHS if e_value < bound), _PROVEN))
+
+
+_REASONS: Mapping[str, str] = {
+    "no_exposure": marked("Nobody has seen this wording."),
+    "no_conversions_yet": marked("No {outcomes} yet."),
+    "no_conversion_in_control": marked("No {outcomes} under the current wording yet, so there is nothing to compare with."),
+    "no_conversion_in_variant": marked("No {outcomes} under this wording yet."),
+    "control_mean_zero": marked("Nothing was counted under the current wording, so there is no percentage over it."),
+    "variant_mean_zero": marked("Nothing was counted under this wording yet."),
+    "too_few_gifts": marked("Too few {gifts} to put a range on money."),
+    "too_few_readers": marked("Too few readers have any of it to put a range on it."),
+    "no_variation": marked("All {gifts} were equal, so there is no spread to put a range on."),
+    "no_spread": marked("The totals carry no spread, so no range can be put on money."),
+    "no_planned_share": marked("The planned share of this wording is not known."),
+    "negative_mean": marked("More was paid back than given."),
+    "no_dates": marked("The table has no dates."),
+    "not_counted": marked("It was not counted."),
+    "no_views": marked("No view has been recorded."),
+    "one_epoch": marked("Planned shares never changed, so there is only one phase."),
+    "too_few_days": marked("Too few days so far."),
+    "loss_unknown": marked("There is too little to weigh the wordings against each other."),
+    "beyond_ten_years": marked("At this pace it would take more than ten years."),
+    "guardrail_not_settled": marked("It waits for a guardrail."),
+    "cap_turns_sign": marked("It waits until the cap no longer turns the result round."),
+    "no_plan": marked("No plan was registered."),
+    "beyond_maximum": marked("An answer is not likely before the planned end."),
+    "not_matured": marked("Outcome windows are still open."),
+}  # fmt: skip
 
 
 def reason_words(reason: str | None, spoken: Voice, *, contributors: int | None = None) -> str:
     """Return why a number is absent as a sentence. A code this version does not know is shown as it is."""
     words = spoken.words
-    few = "" if contributors is None else f" ({spoken.count(contributors)})"
-    known = {
-        "no_exposure": "Nobody has seen this wording.",
-        "no_conversions_yet": f"No {words.outcomes} yet.",
-        "no_conversion_in_control": f"No {words.outcomes} under {CURRENT} yet, so there is nothing to compare with.",
-        "no_conversion_in_variant": f"No {words.outcomes} under this wording yet.",
-        "control_mean_zero": f"Nothing was counted under {CURRENT}, so there is no percentage over it.",
-        "variant_mean_zero": "Nothing was counted under this wording yet.",
-        "too_few_gifts": f"Too few {words.gifts} to put a range on money{few}.",
-        "too_few_readers": "Too few readers have any of it to put a range on it.",
-        "no_variation": f"All {words.gifts} were equal, so there is no spread to put a range on.",
-        "no_spread": "The totals carry no spread, so no range can be put on money.",
-        "no_planned_share": "The planned share of this wording is not known.",
-        "negative_mean": "More was paid back than given.",
-        "no_dates": "The table has no dates.",
-        "not_counted": "It was not counted.",
-        "no_views": "No view has been recorded.",
-        "one_epoch": "Planned shares never changed, so there is only one phase.",
-        "too_few_days": "Too few days so far.",
-        "loss_unknown": "There is too little to weigh the wordings against each other.",
-        "beyond_ten_years": "At this pace it would take more than ten years.",
-        "guardrail_not_settled": "It waits for a guardrail.",
-        "cap_turns_sign": "It waits until the cap no longer turns the result round.",
-        "no_plan": "No plan was registered.",
-        "beyond_maximum": "An answer is not likely before the planned end.",
-        "not_matured": "Outcome windows are still open.",
-    }
     if reason is None:
-        return "Not known."
-    return known.get(reason) or sentence(plain(reason.replace("_", " "), 200))
+        return spoken.say("Not known.")
+    if reason == "too_few_gifts" and contributors is not None:
+        return spoken.say(
+            "Too few {gifts} to put a range on money ({number}).", gifts=words.gifts, number=spoken.count(contributors)
+        )
+    known = _REASONS.get(reason)
+    if known is None:
+        return sentence(plain(reason.replace("_", " "), 200))
+    return spoken.say(known, outcomes=words.outcomes, gifts=words.gifts)
 
 
 # -- verdicts --------------------------------------------------------------------------------------------------------
@@ -524,25 +525,28 @@ class VerdictWords:
     money_line: str
 
 
-def badge_words(verdict: str, basis: str | None, *, is_control: bool = False) -> Badge:
+_BADGES: Mapping[str, tuple[str, Icon, Tone]] = {
+    "no_difference": (marked("No difference"), "equals", "mute"),
+    "keep_asking": (marked("Still asking"), "clock", "link"),
+    "too_early": (marked("Too early"), "clock", "mute"),
+    "cannot_tell": (marked("Cannot tell"), "question", "mute"),
+    "stop_harm": (marked("Stop"), "hand", "down"),
+    "fix_first": (marked("Fix first"), "exclamation", "note"),
+}
+
+
+def badge_words(verdict: str, basis: str | None, spoken: Voice, *, is_control: bool = False) -> Badge:
     """Return the badge of a verdict code; an unknown code is shown as it is, muted."""
+    is_proven = basis == "proven"
+    if verdict == "use_it" and is_control:
+        return Badge(spoken.say("Keep the current"), "tick", "up", is_outline=not is_proven)
     if verdict == "use_it":
-        if is_control:
-            return Badge("Keep the current", "tick", "up", is_outline=basis != "proven")
-        return (
-            Badge("Use it · proven", "tick", "up")
-            if basis == "proven"
-            else Badge("Use it · best bet", "tick", "up", is_outline=True)
-        )
-    badges = {
-        "no_difference": Badge("No difference", "equals", "mute"),
-        "keep_asking": Badge("Still asking", "clock", "link"),
-        "too_early": Badge("Too early", "clock", "mute"),
-        "cannot_tell": Badge("Cannot tell", "question", "mute"),
-        "stop_harm": Badge("Stop", "hand", "down"),
-        "fix_first": Badge("Fix first", "exclamation", "note"),
-    }
-    return badges.get(verdict) or Badge(sentence(plain(verdict.replace("_", " "), 24)).rstrip("."), "question", "mute")
+        words = spoken.say("Use it · proven") if is_proven else spoken.say("Use it · best bet")
+        return Badge(words, "tick", "up", is_outline=not is_proven)
+    if verdict not in _BADGES:
+        return Badge(sentence(plain(verdict.replace("_", " "), 24)).rstrip("."), "question", "mute")
+    words, icon, tone = _BADGES[verdict]
+    return Badge(spoken.say(words), icon, tone)
 
 
 def verdict_words(result: ExperimentResult) -> VerdictWords:
@@ -554,13 +558,14 @@ def verdict_words(result: ExperimentResult) -> VerdictWords:
 def decision_badge(result: ExperimentResult, decision: Mapping[str, object] | None = None) -> Badge:
     """Return the badge of a decision of the experiment (today's unless another is given)."""
     decision = result.decision if decision is None else decision
-    day = decision.get("as_of")
+    day, spoken = decision.get("as_of"), voice(result.audience, result.experiment.surface)
     if decision.get("verdict") == "too_early" and isinstance(day, date) and day >= result.experiment.planned_end:
-        return Badge("Too small", "question", "mute")
+        return Badge(spoken.say("Too small"), "question", "mute")
     basis = decision.get("basis")
     return badge_words(
         str(decision.get("verdict")),
         None if basis is None else str(basis),
+        spoken,
         is_control=decision.get("variant_id") == result.experiment.control,
     )
 
@@ -576,7 +581,6 @@ class _Verdict:
         self.decision = reading.result.decision
         self.challenger = reading.challenger
         self.comparison = None if self.challenger is None else reading.comparison(self.challenger.id)
-        self.per = "views" if spoken.unit == "view" else spoken.words.readers
 
     def words(self) -> VerdictWords:
         verdict = str(self.decision.get("verdict"))
@@ -592,6 +596,7 @@ class _Verdict:
         forms, why, advice = speak()
         named = self._named
         sentences = [why, self._beside([arm for arm in self.reading.others if arm is not named]), self._change()]
+        forms = [capital(form) for form in forms]
         return VerdictWords(
             badge=decision_badge(self.result),
             headline=next((form for form in forms if len(form) <= HEADLINE_LENGTH), forms[-1]),
@@ -600,66 +605,116 @@ class _Verdict:
             money_line=self._money_line(),
         )
 
+    def _name(self, arm: Arm | None) -> str:
+        return self.spoken.say("this wording") if arm is None else wording(arm, self.spoken)
+
     # -- one method a verdict ------------------------------------------------------------------------------------------
 
     def _use_it(self) -> tuple[Sequence[str], str, str]:
-        arm = self._named
+        arm, say = self._named, self.spoken.say
         if arm is None or arm.is_control:
             return self._keep_current()
-        name = wording(arm)
+        name = self._name(arm)
         difference = None if self.comparison is None else self.comparison.difference
         if self.decision.get("basis") != "proven":
             return (
-                (f"{name} is the best bet, though not proven",),
+                (say("{wording} is the best bet, though not proven", wording=name),),
                 f"{self._range_sentence()} {self._evidence_sentence()}".strip(),
-                f"Use {name}{self._cost_of_being_wrong()}.",
+                self._use_at_a_risk(name),
             )
+        readers, outcomes = self.spoken.words.readers, self.spoken.words.outcomes
         if difference is None or difference <= 0 or self.comparison is None:
-            forms: Sequence[str] = (f"{name} brings in more than {CURRENT}",)
+            forms: Sequence[str] = (say("{wording} brings in more than the current wording", wording=name),)
         elif metric_kind(self.reading.primary) == "money":
-            more = f"{name} brought in {self.spoken.headline_money(difference)} more per {self.spoken.count(1_000)} {self.per}"
-            forms = (f"{more} than {CURRENT}", more, f"{name} brought in more than {CURRENT}")
+            values = {
+                "wording": name,
+                "money": self.spoken.headline_money(difference),
+                "number": self.spoken.count(1_000),
+                "readers": readers,
+            }
+            forms = (
+                say("{wording} brought in {money} more per {number} {readers} than the current wording", **values),
+                say("{wording} brought in {money} more per {number} {readers}", **values),
+                say("{wording} brought in more than the current wording", wording=name),
+            )
         else:
-            more = f"{name} led to {self._size(difference)} more {self.spoken.words.outcomes} per {self.spoken.count(100_000)} {self.per}"
-            forms = (f"{more} than {CURRENT}", more, f"{name} led to more {self.spoken.words.outcomes} than {CURRENT}")
-        return forms, f"{self._range_sentence()} {self._money_beside(arm)}".strip(), f"Use {name} for everyone."
+            values = {
+                "wording": name,
+                "size": self._size(difference),
+                "outcomes": outcomes,
+                "number": self.spoken.count(100_000),
+                "readers": readers,
+            }
+            forms = (
+                say(
+                    "{wording} led to {size} more {outcomes} per {number} {readers} than the current wording", **values
+                ),
+                say("{wording} led to {size} more {outcomes} per {number} {readers}", **values),
+                say("{wording} led to more {outcomes} than the current wording", wording=name, outcomes=outcomes),
+            )
+        why = f"{self._range_sentence()} {self._money_beside(arm)}".strip()
+        return forms, why, say("Use {wording} for everyone.", wording=name)
 
     def _keep_current(self) -> tuple[Sequence[str], str, str]:
+        say = self.spoken.say
         differences = [
             comparison.difference for arm in self.reading.others if (comparison := self.reading.comparison(arm.id))
         ]
         nothing_ahead = all(difference is not None and difference <= 0 for difference in differences)
-        headline = f"Nothing beat {CURRENT}" if nothing_ahead else f"{CURRENT[:1].upper()}{CURRENT[1:]} is the best bet"
+        headline = (
+            say("Nothing beat the current wording") if nothing_ahead else say("The current wording is the best bet")
+        )
         worths = [worth.expected for arm in self.reading.others if (worth := self.reading.worth(arm.id))]
         costs = [-expected for expected in worths if expected < 0]
-        advice = f"Keep {CURRENT}."
+        advice = say("Keep the current wording.")
         if costs and len(costs) == len(self.reading.others):
-            each = "the other would" if len(costs) == 1 else "each of the others would"
             least = self.spoken.sum_of_money(min(costs), Range(None, min(costs)))
-            advice = f"Keep {CURRENT}; {each} cost {'about' if len(costs) == 1 else 'at least about'} {least} a month."
+            advice = (
+                say("Keep the current wording; the other would cost about {money} a month.", money=least)
+                if len(costs) == 1
+                else say("Keep the current wording; each of the others would cost at least about {money} a month.", money=least)
+            )  # fmt: skip
         return (headline,), self._range_sentence(subject=True), advice
 
     def _no_difference(self) -> tuple[Sequence[str], str, str]:
-        smallest = self.experiment.smallest_effect
+        say, smallest = self.spoken.say, self.experiment.smallest_effect
         inside = [arm for arm in self.reading.others if smallest is not None and self._is_inside(arm, smallest)]
         everyone = len(inside) == len(self.reading.others) > 1
-        verb = "bring in" if metric_kind(self.reading.primary) == "money" else "lead to"
-        amount = "about the same" if verb == "bring in" else f"about as many {self.spoken.words.outcomes}"
-        arm = self._named or self.challenger
-        subject = (
-            f"All {_number_word(len(self.reading.arms))} wordings"
-            if everyone
-            else f"{wording(arm) if arm else 'It'} and {CURRENT}"
-        )
-        bound = self._bound(smallest)
-        advice = "Choose on other grounds."
-        if bound:
-            advice = f"Any difference is smaller than {bound}. {advice}"
-        return (f"{subject} {verb} {amount}",), self._range_sentence(), advice
+        arm, outcomes = self._named or self.challenger, self.spoken.words.outcomes
+        is_money = metric_kind(self.reading.primary) == "money"
+        if everyone:
+            number = number_word(len(self.reading.arms), self.spoken)
+            headline = (
+                say("All {number} wordings bring in about the same", number=number)
+                if is_money
+                else say("All {number} wordings lead to about as many {outcomes}", number=number, outcomes=outcomes)
+            )
+        else:
+            name = self._name(arm)
+            headline = (
+                say("{wording} and the current wording bring in about the same", wording=name)
+                if is_money
+                else say("{wording} and the current wording lead to about as many {outcomes}", wording=name, outcomes=outcomes)
+            )  # fmt: skip
+        return (headline,), self._range_sentence(), self._choose_otherwise(smallest)
+
+    def _choose_otherwise(self, smallest: float | None) -> str:
+        say = self.spoken.say
+        if smallest is None:
+            return say("Choose on other grounds.")
+        share, base = self.spoken.margin(smallest), self.reading.mean(self.reading.primary, self.reading.control.id)
+        if base and metric_kind(self.reading.primary) == "money":
+            return say(
+                "Any difference is smaller than the {share} that matters ({money} {unit}). Choose on other grounds.",
+                share=share,
+                money=self.spoken.headline_money(smallest * base * 1_000),
+                unit=self.spoken.unit_of("value"),
+            )
+        return say("Any difference is smaller than the {share} that matters. Choose on other grounds.", share=share)
 
     def _keep_asking(self) -> tuple[Sequence[str], str, str]:
-        comparison, arm = self.comparison, self.challenger
-        start = "Too close to call so far"
+        comparison, arm, say = self.comparison, self.challenger, self.spoken.say
+        start = say("Too close to call so far")
         why = f"{self._range_sentence()} {self._evidence_sentence()}".strip()
         held = self._held_back()
         if held is not None:
@@ -667,130 +722,174 @@ class _Verdict:
         if arm is None or comparison is None or comparison.difference is None:
             forms: Sequence[str] = (start,)
         elif comparison.is_proven:
-            ahead = "ahead of" if comparison.difference > 0 else "behind"
+            name = self._name(arm)
             forms = (
-                f"{wording(arm)} is {ahead} {CURRENT}; which wording is best is still open",
-                "Which wording is best is still open",
+                say("{wording} is ahead of the current wording; which wording is best is still open", wording=name)
+                if comparison.difference > 0
+                else say("{wording} is behind the current wording; which wording is best is still open", wording=name),
+                say("Which wording is best is still open"),
             )
         elif comparison.difference == 0:
-            forms = (f"{start}: no wording leads",)
+            forms = (say("Too close to call so far: no wording leads"),)
         else:
-            leader = wording(arm) if comparison.difference > 0 else CURRENT
-            lead = f"{start}: {leader} leads by {self._lead(abs(comparison.difference))}"
-            forms = (f"{lead}, but it may be chance", f"{start}: {leader} leads, but it may be chance", start)
+            leader = self._name(arm if comparison.difference > 0 else self.reading.control)
+            lead = self._lead(abs(comparison.difference))
+            forms = (
+                say("Too close to call so far: {wording} leads by {lead}, but it may be chance", wording=leader, lead=lead),
+                say("Too close to call so far: {wording} leads, but it may be chance", wording=leader),
+                start,
+            )  # fmt: skip
         return forms, why, self._forecast()
 
     def _held_back(self) -> tuple[Sequence[str], str] | None:
         """Headline and advice where the money would settle it and something else does not; None otherwise."""
+        say = self.spoken.say
         codes = [str(code) for code in _codes(self.decision)]
         metrics = [code.partition(":")[2] for code in codes if code.startswith("guardrail_not_settled:")]
-        name = wording(self._named) if self._named is not None else "The best wording"
         if metrics:
             margins = {guardrail.metric: guardrail.margin for guardrail in self.experiment.guardrails}
             said = [
-                f"{lower_first(metric_name(metric, self.spoken))} (margin {self.spoken.margin(margins[metric])})"
+                say(
+                    "{metric} (margin {share})",
+                    metric=self.spoken.inside(metric_name(metric, self.spoken)),
+                    share=self.spoken.margin(margins[metric]),
+                )
                 if metric in margins
-                else lower_first(metric_name(metric, self.spoken))
+                else self.spoken.inside(metric_name(metric, self.spoken))
                 for metric in metrics
             ]
-            headline = f"{name} looks best, but what it costs is not settled"
+            name = say("the best wording") if self._named is None else self._name(self._named)
             return (
-                _capital(headline),
-                "What the best wording costs is not settled",
-            ), f"Keep asking until it is clear: {listed(said)}."
+                say("{wording} looks best, but what it costs is not settled", wording=name),
+                say("What the best wording costs is not settled"),
+            ), say("Keep asking until it is clear: {metrics}.", metrics=self.spoken.listed(said))
         if "cap_turns_sign" in codes:
             return (
-                ("A few large gifts decide this test so far",),
-                "Keep asking. With the cap and without it the difference points different ways, so no wording is used yet.",
-            )
+                (say("A few large gifts decide this test so far"),),
+                say("Keep asking. With the cap and without it the difference points different ways, so no wording is used yet."),
+            )  # fmt: skip
         return None
 
     def _too_early(self) -> tuple[Sequence[str], str, str]:
         days, fewest = self.decision.get("n_days"), self.decision.get("smallest_contributors")
-        codes, words = _codes(self.decision), self.spoken.words
+        codes, words, spoken = _codes(self.decision), self.spoken.words, self.spoken
         seen = []
         if isinstance(days, int) and (days < self.experiment.minimum_days or "too_few_days" in codes):
-            seen.append(f"{days} full {plural(days, 'day', 'days')}")
+            seen.append(full_days(days, spoken))
         if isinstance(fewest, int) and fewest < self.experiment.minimum_contributors:
-            seen.append(
-                f"{self.spoken.count(fewest)} {plural(fewest, words.giver, words.givers)} in the smallest group"
-            )
+            seen.append(spoken.say("{givers} in the smallest group", givers=givers_words(fewest, spoken)))
         has_ended = self.reading.day is not None and self.reading.day >= self.experiment.planned_end
-        start = "The test ended too small to tell" if has_ended else "Too early to say"
-        forms = (f"{start}: {listed(seen)}", start) if seen else (start,)
-        least = f"{self.spoken.count(self.experiment.minimum_contributors)} {words.givers} in each wording"
+        start = spoken.say("The test ended too small to tell") if has_ended else spoken.say("Too early to say")
+        forms = (f"{start}: {spoken.listed(seen)}", start) if seen else (start,)
+        minimum = self.experiment.minimum_contributors
+        least = spoken.say("{givers} in each wording", givers=givers_words(minimum, spoken))
         if isinstance(days, int):
-            minimum = self.experiment.minimum_days
-            least = f"{minimum} full {plural(minimum, 'day', 'days')} and {least}"
-        total, asked = self._total_givers(), self.spoken.prose_count(self.reading.all_readers)
+            least = spoken.listed([full_days(self.experiment.minimum_days, spoken), least])
+        total, asked = self._total_givers(), spoken.prose_count(self.reading.all_readers)
         why = ""
         if total == 0:
-            why = f"No {words.outcomes} yet among {asked} {words.readers}."
+            why = spoken.say(
+                "No {outcomes} yet among {number} {readers}.",
+                outcomes=words.outcomes,
+                number=asked,
+                readers=words.readers,
+            )
         elif total is not None:
-            why = f"So far {asked} {words.asked} and {self.spoken.count(total)} {plural(total, words.giver, words.givers)} in all."
+            values = {"number": asked, "asked": words.asked, "givers": givers_words(total, spoken)}
+            why = (
+                spoken.say("{number} {asked} and {givers} in all.", **values)
+                if has_ended
+                else spoken.say("So far {number} {asked} and {givers} in all.", **values)
+            )
         if has_ended:
-            return forms, why.replace("So far ", "", 1), f"Keep {CURRENT}. A verdict would have needed {least}."
-        return forms, why, f"A verdict needs {least}."
+            return forms, why, spoken.say("Keep the current wording. A verdict would have needed {least}.", least=least)
+        return forms, why, spoken.say("A verdict needs {least}.", least=least)
 
     def _cannot_tell(self) -> tuple[Sequence[str], str, str]:
-        advice = f"Stop; keep {CURRENT}."
+        say = self.spoken.say
         even, as_of = self.decision.get("forecast_even"), self.reading.day
-        if isinstance(even, date) and as_of is not None:
-            months = (even - as_of).days / DAYS_PER_MONTH
-            length = f"about {round(months)} more months" if months >= 1.5 else f"until about {self.spoken.day(even)}"
-            advice = f"{advice} An answer would take {length}."
-        else:
-            advice = f"{advice} At this pace an answer is not likely before the planned end."
         if "planned_end_reached" in _codes(self.decision):
             return (
-                ("The test has ended without an answer",),
+                (say("The test has ended without an answer"),),
                 self._range_sentence(),
-                f"Keep {CURRENT}, or choose on other grounds.",
+                say("Keep the current wording, or choose on other grounds."),
             )
-        return ("This test cannot find an answer with our traffic",), self._range_sentence(), advice
+        if isinstance(even, date) and as_of is not None:
+            months = (even - as_of).days / DAYS_PER_MONTH
+            advice = (
+                self.spoken.say_n(
+                    "Stop; keep the current wording. An answer would take about {count} more month.",
+                    "Stop; keep the current wording. An answer would take about {count} more months.",
+                    round(months),
+                )
+                if months >= 1.5
+                else say("Stop; keep the current wording. An answer would take until about {day}.", day=self.spoken.day(even))
+            )  # fmt: skip
+        else:
+            advice = say("Stop; keep the current wording. At this pace an answer is not likely before the planned end.")
+        return (say("This test cannot find an answer with our traffic"),), self._range_sentence(), advice
 
     def _stop_harm(self) -> tuple[Sequence[str], str, str]:
-        arm = self._named
-        name = "this wording" if arm is None else wording(arm)
+        say, name = self.spoken.say, self._name(self._named)
         broken = self._broken_guardrail()
         if broken is None:
             return (
-                (f"Stop {name}: it harms reading",),
-                "A guardrail fell below the margin allowed.",
-                f"Stop showing {name}.",
+                (say("Stop {wording}: it harms reading", wording=name),),
+                say("A guardrail fell below the margin allowed."),
+                say("Stop showing {wording}.", wording=name),
             )
         comparison, margin = broken
-        harms = {
-            "pageviews": ("readers read less", "Pages read per reader fell", "fall"),
-            "dismissed": ("more readers dismiss it", "Dismissals rose", "rise"),
-        }
-        what, fell, kind = harms.get(
-            comparison.metric, ("it harms reading", f"{metric_name(comparison.metric, self.spoken)} moved", "change")
-        )
         lift = comparison.number("lift")
-        size = "" if lift is None else f" by {self.spoken.percent(abs(lift))}"
-        why = (
-            f"{fell}{size}, beyond the {kind} of {self.spoken.margin(margin)} allowed: the whole range, "
-            f"{self.spoken.percent_range(comparison.lift_range)}, lies past that margin."
-        )
-        return (f"Stop {name}: {what}",), why, f"Stop showing {name}, whatever it brings in."
+        values = {
+            "change": self.spoken.say("not known") if lift is None else self.spoken.percent(abs(lift)),
+            "share": self.spoken.margin(margin),
+            "range": self.spoken.percent_range(comparison.lift_range),
+        }
+        match comparison.metric:
+            case "pageviews":
+                headline = say("Stop {wording}: readers read less", wording=name)
+                why = say(
+                    "Pages read per reader fell by {change}, beyond the fall of {share} allowed: the whole range, {range}, lies past that margin.",
+                    **values,
+                )
+            case "dismissed":
+                headline = say("Stop {wording}: more readers dismiss it", wording=name)
+                why = say(
+                    "Dismissals rose by {change}, beyond the rise of {share} allowed: the whole range, {range}, lies past that margin.",
+                    **values,
+                )
+            case _:
+                headline = say("Stop {wording}: it harms reading", wording=name)
+                why = say(
+                    "{metric}: changed by {change}, beyond the {share} allowed: the whole range, {range}, lies past that margin.",
+                    metric=metric_name(comparison.metric, self.spoken),
+                    **values,
+                )  # fmt: skip
+        return (headline,), why, say("Stop showing {wording}, whatever it brings in.", wording=name)
 
     def _fix_first(self) -> tuple[Sequence[str], str, str]:
+        say = self.spoken.say
         blocked = [words for words in checks_in_words(self.reading, self.spoken) if words.status == "block"]
-        start = "Do not use this result yet"
-        why = "A trust check failed."
+        start = say("Do not use this result yet")
+        why = say("A trust check failed.")
         forms: Sequence[str] = (start,)
         if blocked:
             forms = (f"{start}: {blocked[0].short}", start)
             why = blocked[0].sentence
         more = len(blocked) - 1
         if more > 0:
-            also = f"{_number_word(more)} more {plural(more, 'check', 'checks')} failed"
-            why = f"{why} {sentence(also)}"
-        return forms, why, "Find the cause and repair it. The figures below are shown, the verdict is not."
+            also = self.spoken.say_n(
+                "{number} more check failed.",
+                "{number} more checks failed.",
+                more,
+                number=number_word(more, self.spoken),
+            )
+            why = f"{why} {capital(also)}"
+        return forms, why, say("Find the cause and repair it. The figures below are shown, the verdict is not.")
 
     def _unknown(self) -> tuple[Sequence[str], str, str]:
-        return ("No verdict",), "This version does not know the verdict that was recorded.", ""
+        say = self.spoken.say
+        return (say("No verdict"),), say("This version does not know the verdict that was recorded."), ""
 
     # -- parts of sentences --------------------------------------------------------------------------------------------
 
@@ -808,37 +907,37 @@ class _Verdict:
             low is not None and high is not None and low >= 1 / (1 + smallest) - 1 - 1e-12 and high <= smallest + 1e-12
         )
 
-    def _bound(self, smallest: float | None) -> str:
-        if smallest is None:
-            return ""
-        text = f"the {self.spoken.margin(smallest)} that matters"
-        base = self.reading.mean(self.reading.primary, self.reading.control.id)
-        if base and metric_kind(self.reading.primary) == "money":
-            text += f" ({self.spoken.headline_money(smallest * base * 1_000)} {self.spoken.unit_of('value')})"
-        return text
-
     def _size(self, per_1000: float) -> str:
         return self.spoken.difference(self.reading.primary, per_1000, plus=False)
 
     def _lead(self, per_1000: float) -> str:
         if metric_kind(self.reading.primary) == "money":
             return self.spoken.headline_money(per_1000)
-        return f"{self._size(per_1000)} per {self.spoken.count(100_000)}"
+        return self.spoken.say("{size} per {number}", size=self._size(per_1000), number=self.spoken.count(100_000))
 
     def _range_sentence(self, *, subject: bool = False) -> str:
-        comparison = self.comparison
+        comparison, say = self.comparison, self.spoken.say
         if comparison is None or self.challenger is None:
-            return "Nothing can be compared yet."
+            return say("Nothing can be compared yet.")
         within = comparison.difference_range
         if not within.is_known:
-            return f"There is no range yet: {lower_first(reason_words(comparison.reason, self.spoken, contributors=self._fewest()))}"
-        who = f" of {wording(self.challenger)}" if subject else ""
-        text = f"The range{who} runs {self.spoken.range_in_words(comparison.metric, within)} {self.spoken.unit_of(comparison.metric)}"
+            return say("There is no range yet: {reason}", reason=self._reason(comparison))
+        values = {
+            "range": self.spoken.range_in_words(comparison.metric, within),
+            "unit": self.spoken.unit_of(comparison.metric),
+        }
         if within.low is not None and within.low > 0:
-            text += ", all above zero"
+            where = self.spoken.say("{range} {unit}, all above zero", **values)
         elif within.high is not None and within.high < 0:
-            text += ", all below zero"
-        return f"{text}."
+            where = self.spoken.say("{range} {unit}, all below zero", **values)
+        else:
+            where = self.spoken.say("{range} {unit}", **values)
+        if subject:
+            return say("The range of {wording} runs {range}.", wording=self._name(self.challenger), range=where)
+        return say("The range runs {range}.", range=where)
+
+    def _reason(self, comparison: Comparison) -> str:
+        return self.spoken.inside(reason_words(comparison.reason, self.spoken, contributors=self._fewest()))
 
     def _money_beside(self, arm: Arm) -> str:
         """Say what is known in money where something else decides and money is not clear."""
@@ -846,17 +945,22 @@ class _Verdict:
         if self.reading.primary == "value" or value is None or value.difference_range.clears_zero:
             return ""
         if not value.difference_range.is_known:
-            return f"In money there is no range: {lower_first(reason_words(value.reason, self.spoken, contributors=self._fewest()))}"
-        said = self.spoken.range_in_words("value", value.difference_range)
-        return f"In money the difference is not clear: {said} {self.spoken.unit_of('value')}."
+            return self.spoken.say("In money there is no range: {reason}", reason=self._reason(value))
+        return self.spoken.say(
+            "In money the difference is not clear: {range} {unit}.",
+            range=self.spoken.range_in_words("value", value.difference_range),
+            unit=self.spoken.unit_of("value"),
+        )
 
     def _evidence_sentence(self) -> str:
         if self.comparison is None or self.comparison.e_value is None:
             return ""
-        words = evidence_words(self.comparison.e_value)
-        if words == "no evidence yet":
-            return "There is no evidence of a difference yet."
-        return f"The evidence of a difference is {words}." if words != "proven" else "A difference is proven."
+        e_value, say = self.comparison.e_value, self.spoken.say
+        if e_value < _STRENGTHS[0][0]:
+            return say("There is no evidence of a difference yet.")
+        if e_value >= PROVEN:
+            return say("A difference is proven.")
+        return say("The evidence of a difference is {strength}.", strength=evidence_words(e_value, self.spoken))
 
     def _beside(self, others: Sequence[Arm]) -> str:
         """Return what is known of the variants that the headline does not name, those alike in one sentence."""
@@ -864,60 +968,85 @@ class _Verdict:
             return ""
         alike: dict[str, list[str]] = {}
         for arm in others:
-            alike.setdefault(self._fate(arm), []).append(wording(arm))
-        return " ".join(f"{_capital(listed(names))} {fate}." for fate, names in alike.items() if fate)
+            alike.setdefault(self._fate(arm), []).append(wording(arm, self.spoken))
+        said = (self._fates(self.spoken.listed(names), len(names))[fate] for fate, names in alike.items() if fate)
+        return " ".join(capital(text) for text in said)
+
+    def _fates(self, wordings: str, number: int) -> Mapping[str, str]:
+        say_n = self.spoken.say_n
+        return {
+            "unknown": say_n("{wordings} cannot be compared yet.", "{wordings} cannot be compared yet.", number, wordings=wordings),
+            "unclear": say_n("{wordings} made no clear difference.", "{wordings} made no clear difference.", number, wordings=wordings),
+            "worse": say_n("{wordings} did worse than the current wording.", "{wordings} did worse than the current wording.", number, wordings=wordings),
+            "better": say_n("{wordings} did better than the current wording.", "{wordings} did better than the current wording.", number, wordings=wordings),
+            "better too": say_n("{wordings} did better than the current wording, too.", "{wordings} did better than the current wording, too.", number, wordings=wordings),
+        }  # fmt: skip
 
     def _fate(self, arm: Arm) -> str:
         comparison = self.reading.comparison(arm.id)
         if comparison is None:
             return ""
         if comparison.difference is None or comparison.e_value is None:
-            return "cannot be compared yet"
+            return "unknown"
         if not comparison.is_proven:
-            return "made no clear difference"
-        too = ", too" if self._beats() else ""
-        return f"did better than {CURRENT}{too}" if comparison.difference > 0 else f"did worse than {CURRENT}"
+            return "unclear"
+        if comparison.difference <= 0:
+            return "worse"
+        return "better too" if self._beats() else "better"
 
     def _beats(self) -> bool:
         return self.comparison is not None and self.comparison.is_proven and (self.comparison.difference or 0) > 0
 
     def _change(self) -> str:
-        before = self.result.previous_decision
+        before, spoken = self.result.previous_decision, self.spoken
         if before is None:
             return ""
-        old = decision_badge(self.result, before)
+        old = spoken.inside(decision_badge(self.result, before).words)
         is_same = all(before.get(key) == self.decision.get(key) for key in ("verdict", "variant_id", "basis"))
         if is_same:
             return ""
         day, as_of = before.get("as_of"), self.reading.day
-        when = "In the last report"
-        if isinstance(day, date) and as_of is not None and day != as_of:
-            when = "The day before" if as_of - day == timedelta(days=1) else f"On {self.spoken.short_day(day)}"
-        return f"{when}: {lower_first(old.words)}."
+        if not isinstance(day, date) or as_of is None or day == as_of:
+            return spoken.say("In the last report: {badge}.", badge=old)
+        if as_of - day == timedelta(days=1):
+            return spoken.say("The day before: {badge}.", badge=old)
+        return spoken.say("On {day}: {badge}.", day=spoken.short_day(day), badge=old)
 
-    def _cost_of_being_wrong(self) -> str:
-        loss, unit = self.decision.get("expected_loss_per_1000"), self.reading.primary
+    def _use_at_a_risk(self, name: str) -> str:
+        loss, unit, say = self.decision.get("expected_loss_per_1000"), self.reading.primary, self.spoken.say
         daily = self.result.daily_readers
         if not isinstance(loss, float | int) or metric_kind(unit) != "money":
-            return ": the chance that another is better costs less than the limit set for this test"
+            return say("Use {wording}: the chance that another is better costs less than the limit set for this test.", wording=name)  # fmt: skip
         if daily is None:
-            return (
-                f": on average, being wrong would cost about {self.spoken.money(loss)} {self.spoken.unit_of('value')}"
+            return say(
+                "Use {wording}: on average, being wrong would cost about {money} {unit}.",
+                wording=name,
+                money=self.spoken.money(loss),
+                unit=self.spoken.unit_of("value"),
             )
         month = loss * daily * DAYS_PER_MONTH / 1_000
-        return (
-            f": on average, being wrong would cost about {self.spoken.sum_of_money(month, Range(None, month))} a month"
+        return say(
+            "Use {wording}: on average, being wrong would cost about {money} a month.",
+            wording=name,
+            money=self.spoken.sum_of_money(month, Range(None, month)),
         )
 
     def _forecast(self) -> str:
-        even, sure = self.decision.get("forecast_even"), self.decision.get("forecast_sure")
+        even, sure, spoken = self.decision.get("forecast_even"), self.decision.get("forecast_sure"), self.spoken
+        if isinstance(even, date) and isinstance(sure, date):
+            return spoken.say(
+                "Keep asking. An answer is as likely as not by {day}, and nine in ten by {sure}.",
+                day=spoken.day(even),
+                sure=spoken.day(sure),
+            )
         if isinstance(even, date):
-            text = f"Keep asking. An answer is as likely as not by {self.spoken.day(even)}"
-            return f"{text}, and nine in ten by {self.spoken.day(sure)}." if isinstance(sure, date) else f"{text}."
+            return spoken.say("Keep asking. An answer is as likely as not by {day}.", day=spoken.day(even))
         reason = self.decision.get("forecast_reason")
         if reason is None:
-            return "Keep asking."
-        return f"Keep asking. There is no forecast: {lower_first(reason_words(str(reason), self.spoken))}"
+            return spoken.say("Keep asking.")
+        return spoken.say(
+            "Keep asking. There is no forecast: {reason}", reason=spoken.inside(reason_words(str(reason), spoken))
+        )
 
     def _broken_guardrail(self) -> tuple[Comparison, float] | None:
         arm = self._named
@@ -939,29 +1068,33 @@ class _Verdict:
         return sum(known) if known else None
 
     def _money_line(self) -> str:
-        arm = self._named
+        arm, spoken, say = self._named, self.spoken, self.spoken.say
         if arm is not None and arm.is_control:
             arm = self.challenger
         if arm is None:
-            return "There is no money to compare."
+            return say("There is no money to compare.")
         comparison = self.reading.comparison(arm.id, "value")
         if comparison is None or comparison.difference is None:
             reason = None if comparison is None else comparison.reason
-            said = reason_words(reason, self.spoken) if reason else "It was not counted."
-            return f"The difference in money is not known: {lower_first(said)}"
+            said = reason_words(reason, spoken) if reason else say("It was not counted.")
+            return say("The difference in money is not known: {reason}", reason=spoken.inside(said))
         within = comparison.difference_range
-        size = self.spoken.difference("value", comparison.difference)
-        line = f"{wording(arm)} against {CURRENT}: {size} {self.spoken.unit_of('value')}"
+        line = say(
+            "{wording} against the current wording: {size} {unit}",
+            wording=self._name(arm),
+            size=spoken.difference("value", comparison.difference),
+            unit=spoken.unit_of("value"),
+        )
         if within.is_known:
-            line += f" (range {self.spoken.difference_range('value', within)})"
+            line = say("{line} (range {range})", line=line, range=spoken.difference_range("value", within))
         else:
-            line += f" (no range: {lower_first(reason_words(comparison.reason, self.spoken, contributors=self._fewest())).rstrip('.')})"
+            line = say("{line} (no range: {reason})", line=line, reason=self._reason(comparison).rstrip("."))
         worth = self.reading.worth(arm.id)
         if str(self.decision.get("verdict")) == "fix_first":
-            return f"{line}; not to be relied on while a check fails."
+            return say("{line}; not to be relied on while a check fails.", line=line)
         if worth is None or str(self.decision.get("verdict")) == "too_early":
             return f"{line}."
-        return f"{line}; {monthly(worth, self.spoken)}."
+        return f"{line}; {monthly(worth, spoken)}."
 
 
 def _codes(decision: Mapping[str, object]) -> Sequence[object]:
@@ -971,59 +1104,100 @@ def _codes(decision: Mapping[str, object]) -> Sequence[object]:
 
 def monthly(worth: Worth, spoken: Voice) -> str:
     """Return what a wording is worth a month as a clause with its range."""
-    amount = spoken.sum_of_money(worth.expected, worth.range, plus=True)
-    return f"≈ {amount} a month at present traffic (likely {spoken.range_of_sums(worth.range)})"
+    return spoken.say(
+        "≈ {money} a month at present traffic (likely {range})",
+        money=spoken.sum_of_money(worth.expected, worth.range, plus=True),
+        range=spoken.range_of_sums(worth.range),
+    )
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+_NUMBER_WORDS = (
+    marked("no"), marked("one"), marked("two"), marked("three"), marked("four"), marked("five"), marked("six"),
+    marked("seven"), marked("eight"), marked("nine"), marked("ten"),
+)  # fmt: skip
 
 
-def lower_first(text: str) -> str:
-    """Return the text with a small first letter, to stand after a colon."""
-    return text[:1].lower() + text[1:]
+def number_word(number: int, spoken: Voice) -> str:
+    """Return a small whole number as a word: `three`."""
+    return spoken.say(_NUMBER_WORDS[number]) if 0 <= number < len(_NUMBER_WORDS) else spoken.count(number)
 
 
-_NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+def full_days(days: int, spoken: Voice) -> str:
+    """Return `5 full days`."""
+    return spoken.say_n("{count} full day", "{count} full days", days)
 
 
-def _number_word(number: int) -> str:
-    return _NUMBER_WORDS[number] if 0 <= number < len(_NUMBER_WORDS) else str(number)
+def givers_words(number: int, spoken: Voice) -> str:
+    """Return a count of contributors, in the words of the surface: `41 subscribers`."""
+    return f"{spoken.count(number)} {spoken.words.giver if number == 1 else spoken.words.givers}"
 
 
 # -- metrics, steps, guardrails ---------------------------------------------------------------------------------------
 
+_METRICS: Mapping[str, str] = {
+    "value": marked("Settled value"),
+    "value_uncapped": marked("Settled value without the cap"),
+    "value_annualised": marked("Settled value with monthly payments counted for a year"),
+    "pageviews": marked("Pages read per reader"),
+    "dismissed": marked("Readers who dismissed {the_appeal}"),
+}
+
 
 def metric_name(metric: str, spoken: Voice) -> str:
     """Return the name of a metric as people read it."""
-    words = spoken.words
-    names = {
-        "conversion": words.outcomes.capitalize(),
-        "value": "Settled value",
-        "value_uncapped": "Settled value without the cap",
-        "value_annualised": "Settled value with monthly payments counted for a year",
-        "pageviews": "Pages read per reader",
-        "dismissed": f"Readers who dismissed the {words.appeal}",
-    }
-    return names.get(metric) or sentence(plain(metric.replace("_", " "))).rstrip(".")
+    if metric == "conversion":
+        return capital(spoken.words.outcomes)
+    known = _METRICS.get(metric)
+    if known is None:
+        return sentence(plain(metric.replace("_", " "))).rstrip(".")
+    return spoken.say(known, the_appeal=spoken.words.the_appeal)
+
+
+_STEPS: Mapping[str, str] = {
+    "eligible": marked("Could see {the_appeal}"),
+    "inserted": marked("Page carried {the_appeal}"),
+    "viewed": marked("Saw {the_appeal}"),
+    "expanded": marked("Opened it to read on"),
+    "clicked": marked("Clicked"),
+    "checkout_started": marked("Started the checkout"),
+    "dismissed": marked("Dismissed {the_appeal}"),
+    "blocked": marked("Were blocked"),
+    "registered": marked("Registered"),
+}
 
 
 def step_name(step: str, spoken: Voice) -> str:
     """Return what readers did at a step of the funnel."""
-    words = spoken.words
-    names = {
-        "eligible": f"Could see the {words.appeal}",
-        "inserted": f"Page carried the {words.appeal}",
-        "viewed": f"Saw the {words.appeal}",
-        "expanded": "Opened it to read on",
-        "clicked": "Clicked",
-        "checkout_started": "Started the checkout",
-        "contributed": words.contributed.capitalize(),
-        "dismissed": f"Dismissed the {words.appeal}",
-        "blocked": "Were blocked",
-        "registered": "Registered",
-    }
-    return names.get(step) or sentence(plain(step.replace("_", " "))).rstrip(".")
+    if step == "contributed":
+        return capital(spoken.words.contributed)
+    known = _STEPS.get(step)
+    if known is None:
+        return sentence(plain(step.replace("_", " "))).rstrip(".")
+    return spoken.say(known, the_appeal=spoken.words.the_appeal)
+
+
+_SEGMENT_KINDS: Mapping[str, str] = {"device": marked("device"), "reader_type": marked("kind of reader")}
+_SEGMENTS: Mapping[str, str] = {
+    "unknown": marked("not sent"),
+    "mobile": marked("phone"),
+    "desktop": marked("computer"),
+    "tablet": marked("tablet"),
+    "app": marked("app"),
+    "other": marked("other"),
+    "new": marked("new readers"),
+    "returning": marked("returning readers"),
+    "subscriber": marked("subscribers"),
+}
+
+
+def segment_kind_name(kind: str, spoken: Voice) -> str:
+    """Return the name of a segmentation; one that this version does not know as it is."""
+    return spoken.say(_SEGMENT_KINDS[kind]) if kind in _SEGMENT_KINDS else plain(kind.replace("_", " "), 40)
+
+
+def segment_name(segment: str, spoken: Voice) -> str:
+    """Return the name of a group of readers; one that comes from the publisher's own data as it is."""
+    return capital(spoken.say(_SEGMENTS[segment])) if segment in _SEGMENTS else plain(segment, 40)
 
 
 GuardrailState = Literal["kept", "open", "broken", "unknown"]
@@ -1047,15 +1221,17 @@ def guardrail_state(comparison: Comparison, margin: float) -> GuardrailState:
     return "kept" if low >= -margin else "open"
 
 
+_GUARDRAIL_STATES: Mapping[GuardrailState, str] = {
+    "kept": marked("Inside the {share} allowed."),
+    "open": marked("Not settled: the range crosses the {share} allowed."),
+    "broken": marked("Beyond the {share} allowed, with the whole range."),
+    "unknown": marked("No range yet."),
+}
+
+
 def guardrail_words(state: GuardrailState, margin: float, spoken: Voice) -> str:
     """Return the state of a guardrail as a sentence."""
-    allowed = spoken.margin(margin)
-    return {
-        "kept": f"Inside the {allowed} allowed.",
-        "open": f"Not settled: the range crosses the {allowed} allowed.",
-        "broken": f"Beyond the {allowed} allowed, with the whole range.",
-        "unknown": "No range yet.",
-    }[state]
+    return spoken.say(_GUARDRAIL_STATES[state], share=spoken.margin(margin))
 
 
 # -- trust checks -----------------------------------------------------------------------------------------------------
@@ -1077,18 +1253,18 @@ class CheckWords:
 
 #: Names of checks and what a headline says when they fail. Codes are those of the table `checks`.
 _CHECKS: Mapping[str, tuple[str, str]] = {
-    "sample_ratio": ("Split as planned", "readers were not split as planned"),
-    "contamination": ("One wording a reader", "too many readers saw two wordings"),
-    "contamination_by_variant": ("Readers of two wordings, evenly spread", "readers changed wording unevenly"),
-    "denominator": ("Seen alike", "the wordings were not seen equally often"),
-    "basis_agreement": ("Both ways to count agree", "the two ways to count readers disagree"),
-    "cap_agreement": ("Same sign with and without the cap", "the cap turns the result round"),
-    "one_donor": ("No single reader decides", "a single reader decides the result"),
-    "pooled_agreement": ("Phases agree", "the phases of the test disagree"),
-    "novelty": ("No trend over time", "the effect changed over time"),
-    "maturity": ("Open outcome windows", "outcomes are still open"),
-    "before_the_test": ("Same readers before the test", "the groups differed before the test"),
-}
+    "sample_ratio": (marked("Split as planned"), marked("readers were not split as planned")),
+    "contamination": (marked("One wording a reader"), marked("too many readers saw two wordings")),
+    "contamination_by_variant": (marked("Readers of two wordings, evenly spread"), marked("readers changed wording unevenly")),
+    "denominator": (marked("Seen alike"), marked("the wordings were not seen equally often")),
+    "basis_agreement": (marked("Both ways to count agree"), marked("the two ways to count readers disagree")),
+    "cap_agreement": (marked("Same sign with and without the cap"), marked("the cap turns the result round")),
+    "one_donor": (marked("No single reader decides"), marked("a single reader decides the result")),
+    "pooled_agreement": (marked("Phases agree"), marked("the phases of the test disagree")),
+    "novelty": (marked("No trend over time"), marked("the effect changed over time")),
+    "maturity": (marked("Open outcome windows"), marked("outcomes are still open")),
+    "before_the_test": (marked("Same readers before the test"), marked("the groups differed before the test")),
+}  # fmt: skip
 
 CHECK_STATUSES = ("block", "warn", "pass", "not_applicable")
 
@@ -1109,17 +1285,26 @@ def _severity(status: str) -> int:
 def _check(code: str, rows: Sequence[Row], reading: Reading, spoken: Voice) -> CheckWords:
     status = min((str(row["status"]) for row in rows), key=_severity)
     worst = [row for row in rows if row["status"] == status]
-    name, short = _CHECKS.get(code, (sentence(plain(code.replace("_", " "))).rstrip("."), "a trust check failed"))
+    if code in _CHECKS:
+        name, short = (spoken.say(text) for text in _CHECKS[code])
+    else:
+        name, short = sentence(plain(code.replace("_", " "))).rstrip("."), spoken.say("a trust check failed")
     if status == "not_applicable":
-        reasons = dict.fromkeys(reason_words(row["reason"], spoken) for row in worst)
-        return CheckWords(name, short, f"Not asked: {lower_first(' '.join(reasons))}", status)
+        reasons = " ".join(dict.fromkeys(reason_words(row["reason"], spoken) for row in worst))
+        return CheckWords(name, short, spoken.say("Not asked: {reason}", reason=spoken.inside(reasons)), status)
     findings = [_Finding(row, _detail(row["detail"]), reading, spoken) for row in worst]
     said = _CHECK_SENTENCES.get(code)
     text = None if said is None else said(findings)
     if text is None:
-        text = {"pass": "Nothing unusual.", "warn": "Worth a look.", "block": sentence(short)}.get(status, "Not known.")
         note = findings[0].detail.get("sentence")
-        text = sentence(plain(note, 240)) if isinstance(note, str) else text
+        if isinstance(note, str):
+            text = sentence(plain(note, 240))
+        elif status == "block":
+            text = sentence(short)
+        else:
+            text = {"pass": spoken.say("Nothing unusual."), "warn": spoken.say("Worth a look.")}.get(
+                status, spoken.say("Not known.")
+            )
     return CheckWords(name, short, text, status)
 
 
@@ -1139,7 +1324,7 @@ class _Finding:
     @property
     def name(self) -> str:
         arm = self.reading.arm_by_id.get(str(self.row.get("variant_id")))
-        return "one wording" if arm is None else wording(arm)
+        return self.spoken.say("one wording") if arm is None else wording(arm, self.spoken)
 
     def number(self, key: str) -> float | None:
         value = self.detail.get(key)
@@ -1149,7 +1334,7 @@ class _Finding:
 
     def percent(self, key: str, *, plus: bool = False) -> str:
         value = self.number(key)
-        return "not known" if value is None else self.spoken.percent(value, plus=plus)
+        return self.spoken.say("not known") if value is None else self.spoken.percent(value, plus=plus)
 
 
 def _detail(text: object) -> Mapping[str, Any]:
@@ -1172,114 +1357,195 @@ def _split_sentence(findings: Sequence[_Finding]) -> str | None:
         return "/".join(spoken.decimal(float(of.get(arm.id, 0.0)) * 100, digits) for arm in reading.arms)
 
     is_whole = all(abs(float(value) * 100 - round(float(value) * 100)) < 1e-9 for value in planned.values())
-    text = f"Planned {shares(planned, 0 if is_whole else 1)}, seen {shares(seen, 2)}."
+    said = [
+        spoken.say(
+            "Planned {planned}, seen {seen}.", planned=shares(planned, 0 if is_whole else 1), seen=shares(seen, 2)
+        )
+    ]
     if detail.get("is_registered") is False:
-        text += " No planned shares were given, so equal ones were assumed."
+        said.append(spoken.say("No planned shares were given, so equal ones were assumed."))
     scaled = findings[0].number("scaled_by")
     if scaled is not None and scaled > 1:
-        text += f" All counts are multiples of {spoken.count(scaled)}: they were sampled and scaled up, and divided back here."
-    return text
+        said.append(
+            spoken.say(
+                "All counts are multiples of {number}: they were sampled and scaled up, and divided back here.",
+                number=spoken.count(scaled),
+            )
+        )
+    return " ".join(said)
 
 
 def _contamination_sentence(findings: Sequence[_Finding]) -> str | None:
-    found = findings[0]
+    found, spoken = findings[0], findings[0].spoken
     share = found.number("share")
     if share is None:
         return None
-    readers = found.number("readers")
-    count = "" if readers is None else f" ({found.spoken.count(readers)})"
-    return f"{_capital(found.spoken.part(share))} of {found.spoken.words.readers}{count} saw more than one wording."
+    readers, part = found.number("readers"), spoken.part(share)
+    of_readers = spoken.words.of_readers
+    if readers is None:
+        return capital(spoken.say("{share} {of_readers} saw more than one wording.", share=part, of_readers=of_readers))
+    return capital(
+        spoken.say(
+            "{share} {of_readers} ({number}) saw more than one wording.",
+            share=part,
+            of_readers=of_readers,
+            number=spoken.count(readers),
+        )
+    )
 
 
 def _spread_sentence(findings: Sequence[_Finding]) -> str | None:
+    say = findings[0].spoken.say
     if findings[0].status == "pass":
-        return "Readers who saw two wordings are spread over the wordings as chance would have it."
-    return "Readers who saw two wordings started in one of them more often than chance would have it."
+        return say("Readers who saw two wordings are spread over the wordings as chance would have it.")
+    return say("Readers who saw two wordings started in one of them more often than chance would have it.")
 
 
 def _denominator_sentence(findings: Sequence[_Finding]) -> str | None:
     found, spoken = findings[0], findings[0].spoken
+    words = spoken.words
     if found.status != "pass":
         said = [
-            f"{item.percent('share')} under {item.name} and {item.percent('share_control')} under {CURRENT}"
+            spoken.say(
+                "{share} under {wording} and {control} under the current wording",
+                share=item.percent("share"),
+                wording=item.name,
+                control=item.percent("share_control"),
+            )
             for item in findings
         ]
-        return f"The {spoken.words.appeal} came into view for {'; '.join(said)}. A wording that changes who sees it cannot be judged by those who saw it."
+        return capital(
+            spoken.say(
+                "{the_appeal} came into view for {shares}. A wording that changes who sees it cannot be judged by those who saw it.",
+                the_appeal=words.the_appeal,
+                shares="; ".join(said),
+            )
+        )
     shares = [
         share for item in findings for key in ("share", "share_control") if (share := item.number(key)) is not None
     ]
     if not shares:
         return None
     low, high = spoken.percent(min(shares)), spoken.percent(max(shares))
-    span = low if low == high else f"{low} to {high}"
-    return f"The {spoken.words.appeal} came into view for {span} of {spoken.words.readers}, whatever the wording."
+    span = low if low == high else spoken.say("{low} to {high}", low=low, high=high)
+    return capital(
+        spoken.say(
+            "{the_appeal} came into view for {share} {of_readers}, whatever the wording.",
+            the_appeal=words.the_appeal,
+            share=span,
+            of_readers=words.of_readers,
+        )
+    )
 
 
 def _basis_sentence(findings: Sequence[_Finding]) -> str | None:
+    spoken = findings[0].spoken
     if findings[0].status == "pass":
-        return "Counted from the first view instead, nothing speaks strongly the other way."
+        return spoken.say("Counted from the first view instead, nothing speaks strongly the other way.")
     said = [
-        f"{item.name} is {item.percent('exposed', plus=True)} counted as registered and {item.percent('viewed', plus=True)} counted from the first view"
+        spoken.say(
+            "{wording} is {exposed} counted as registered and {viewed} counted from the first view",
+            wording=item.name,
+            exposed=item.percent("exposed", plus=True),
+            viewed=item.percent("viewed", plus=True),
+        )
         for item in findings
     ]
-    return sentence(_capital("; ".join(said)))
+    return sentence(capital("; ".join(said)))
 
 
 def _cap_sentence(findings: Sequence[_Finding]) -> str | None:
+    spoken = findings[0].spoken
     if findings[0].status == "pass":
-        return "With the cap and without it the difference points the same way."
+        return spoken.say("With the cap and without it the difference points the same way.")
     said = [
-        f"{item.name} is {item.percent('capped', plus=True)} with the cap and {item.percent('uncapped', plus=True)} without"
+        spoken.say(
+            "{wording} is {capped} with the cap and {uncapped} without",
+            wording=item.name,
+            capped=item.percent("capped", plus=True),
+            uncapped=item.percent("uncapped", plus=True),
+        )
         for item in findings
     ]
-    return sentence(_capital(f"{'; '.join(said)}: a few large {findings[0].spoken.words.gifts} decide"))
+    return sentence(
+        capital(
+            spoken.say("{findings}: a few large {gifts} decide", findings="; ".join(said), gifts=spoken.words.gifts)
+        )
+    )
 
 
 def _one_donor_sentence(findings: Sequence[_Finding]) -> str | None:
     largest = max(findings, key=lambda item: item.number("share") or 0.0)
-    share = largest.number("share")
+    share, spoken = largest.number("share"), largest.spoken
     if share is None:
         return None
-    words = largest.spoken.words
+    values = {"giver": spoken.words.giver, "share": spoken.percent(share)}
     if largest.status == "pass":
-        return f"The largest {words.giver} makes up at most {largest.spoken.percent(share)} of what any wording brought in."
-    text = f"One {words.giver} makes up {largest.spoken.percent(share)} of what {largest.name} brought in"
-    return f"{text}; without this one the sign turns." if largest.detail.get("sign_turns") is True else f"{text}."
+        return spoken.say("The largest {giver} makes up at most {share} of what any wording brought in.", **values)
+    if largest.detail.get("sign_turns") is True:
+        return spoken.say(
+            "One {giver} makes up {share} of what {wording} brought in; without this one the sign turns.",
+            wording=largest.name,
+            **values,
+        )
+    return spoken.say("One {giver} makes up {share} of what {wording} brought in.", wording=largest.name, **values)
 
 
 def _pooled_sentence(findings: Sequence[_Finding]) -> str | None:
+    spoken = findings[0].spoken
     if findings[0].status == "pass":
-        return "All phases taken together say the same as each compared within itself."
+        return spoken.say("All phases taken together say the same as each compared within itself.")
     said = [
-        f"{item.name} is {item.percent('pooled', plus=True)} taken together and {item.percent('within_epochs', plus=True)} compared within phases"
+        spoken.say(
+            "{wording} is {pooled} taken together and {within} compared within phases",
+            wording=item.name,
+            pooled=item.percent("pooled", plus=True),
+            within=item.percent("within_epochs", plus=True),
+        )
         for item in findings
     ]
-    return sentence(_capital("; ".join(said)))
+    return sentence(capital("; ".join(said)))
 
 
 def _novelty_sentence(findings: Sequence[_Finding]) -> str | None:
+    spoken = findings[0].spoken
+    outcomes = spoken.words.outcomes
     if findings[0].status == "pass":
         days = findings[0].number("days")
-        over = "" if days is None else f" over {findings[0].spoken.count(days)} days"
-        return f"The effect on {findings[0].spoken.words.outcomes} shows no clear trend{over}."
+        if days is None:
+            return spoken.say("The effect on {outcomes} shows no clear trend.", outcomes=outcomes)
+        return spoken.say_n(
+            "The effect on {outcomes} shows no clear trend over {count} day.",
+            "The effect on {outcomes} shows no clear trend over {count} days.",
+            days,
+            outcomes=outcomes,
+        )
     said = []
     for item in findings:
         change = item.number("change_per_day") or 0.0
-        moves = "grows" if change > 0 else "shrinks"
+        values = {"wording": item.name, "outcomes": outcomes, "change": spoken.percent(abs(change))}
         said.append(
-            f"the effect of {item.name} on {item.spoken.words.outcomes} {moves} by about {item.spoken.percent(abs(change))} a day"
+            spoken.say("the effect of {wording} on {outcomes} grows by about {change} a day", **values)
+            if change > 0
+            else spoken.say("the effect of {wording} on {outcomes} shrinks by about {change} a day", **values)
         )
     return sentence("; ".join(said))
 
 
 def _maturity_sentence(findings: Sequence[_Finding]) -> str | None:
-    found = findings[0]
+    found, spoken = findings[0], findings[0].spoken
     share = found.number("share")
     if share is None:
         return None
     if share == 0:
-        return f"The outcome window of every {'view' if found.spoken.unit == 'view' else 'reader'} has closed."
-    return f"For {found.spoken.percent(share)} of {found.spoken.words.readers} the outcome window is still open; they count with what they did so far."
+        if spoken.unit == "view":
+            return spoken.say("The outcome window of every view has closed.")
+        return spoken.say("The outcome window of every reader has closed.")
+    return spoken.say(
+        "For {share} {of_readers} the outcome window is still open; they count with what they did so far.",
+        share=spoken.percent(share),
+        of_readers=spoken.words.of_readers,
+    )
 
 
 _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
@@ -1299,21 +1565,21 @@ _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
 # -- facts of the plan -----------------------------------------------------------------------------------------------
 
 
-def window_words(hours: int) -> str:
+def window_words(hours: int, spoken: Voice) -> str:
     """Return an outcome window in words: days where it is whole days."""
     if hours % 24:
-        return f"{hours} hours"
-    days = hours // 24
-    return f"{days} {plural(days, 'day', 'days')}"
+        return spoken.say_n("{count} hour", "{count} hours", hours)
+    return spoken.say_n("{count} day", "{count} days", hours // 24)
 
 
 def run_words(experiment: Experiment, as_of: date | None, spoken: Voice) -> str:
     """Return how far a test is: its day while it runs, its dates once it is over."""
     if as_of is None:
-        return "a table without dates"
+        return spoken.say("a table without dates")
     start, end = experiment.starts, experiment.planned_end
     if as_of < start:
-        return f"starts {spoken.day(start)}"
+        return spoken.say("starts {day}", day=spoken.day(start))
     if as_of <= end:
-        return f"day {(as_of - start).days + 1} of at most {experiment.maximum_days}"
-    return f"{spoken.short_day(start)} to {spoken.day(end)}"
+        day, most = (as_of - start).days + 1, experiment.maximum_days
+        return spoken.say("day {day} of at most {most}", day=spoken.count(day), most=spoken.count(most))
+    return spoken.say("{first} to {last}", first=spoken.short_day(start), last=spoken.day(end))

@@ -6,7 +6,7 @@ stands where is decided here; how a number is said, in `phrasing.py`; how it loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -51,18 +51,20 @@ from dashboards.charts import (
     day_ticks,
 )
 from dashboards.phrasing import (
-    CURRENT,
     Voice,
+    capital,
     checks_in_words,
     evidence_words,
+    full_days,
+    givers_words,
     guardrail_state,
     guardrail_words,
-    listed,
-    lower_first,
     metric_name,
     plain,
     reason_words,
     run_words,
+    segment_kind_name,
+    segment_name,
     sentence,
     step_name,
     verdict_words,
@@ -72,6 +74,7 @@ from dashboards.phrasing import (
 )
 from dashboards.reading import Comparison, Range, Reading, metric_kind
 from dashboards.theme import Arm
+from dashboards.translations import marked
 
 #: Below this many contributors in either wording a group or a step is listed, not drawn.
 FEWEST_DRAWN = 100
@@ -96,7 +99,7 @@ _ORDER = (
 MOST_POINTS = 90
 MOST_COMPARISONS = 126
 
-RANGE_WORDS = "The dot is our best estimate, the bar is the range we are 95% sure of, however often you look."
+RANGE_WORDS = marked("The dot is our best estimate, the bar is the range we are 95% sure of, however often you look.")
 
 
 def experiment_report(result: ExperimentResult) -> Page:
@@ -124,7 +127,7 @@ def experiment_report(result: ExperimentResult) -> Page:
         figures=_key_figures(reading, spoken),
         hero=_hero(reading, spoken),
         hero_caption=_hero_caption(reading, spoken),
-        banner="A trust check failed: the figures on this page are shown, and they are not to be used."
+        banner=spoken.say("A trust check failed: the figures on this page are shown, and they are not to be used.")
         if is_blocked
         else "",
         as_of="" if as_of is None else spoken.day(as_of),
@@ -161,34 +164,47 @@ def _key_figures(reading: Reading, spoken: Voice) -> tuple[Figure, ...]:
 
 def _difference_figure(reading: Reading, spoken: Voice) -> Figure:
     metric, arm = _shown_metric(reading), reading.challenger
-    label = f"Difference in {'money' if metric == 'value' else spoken.words.outcomes}"
+    label = (
+        spoken.say("Difference in money")
+        if metric == "value"
+        else spoken.say("Difference in {outcomes}", outcomes=spoken.words.outcomes)
+    )
     comparison = None if arm is None else reading.comparison(arm.id, metric)
     if arm is None or comparison is None or comparison.difference is None:
-        return Figure(label, "Not known", reason_words(None if comparison is None else comparison.reason, spoken))
-    below = f"{spoken.unit_of(metric)}, {wording(arm, 28)} against {CURRENT}. "
+        reason = reason_words(None if comparison is None else comparison.reason, spoken)
+        return Figure(label, spoken.say("Not known"), reason)
     within = comparison.difference_range
-    if within.is_known:
-        below += f"Range {spoken.difference_range(metric, within)}."
-    else:
-        below += reason_words(comparison.reason, spoken)
-    return Figure(label, spoken.difference(metric, comparison.difference), below)
+    below = spoken.say(
+        "{unit}, {wording} against the current wording.", unit=spoken.unit_of(metric), wording=wording(arm, spoken, 28)
+    )
+    beside = (
+        spoken.say("Range {range}.", range=spoken.difference_range(metric, within))
+        if within.is_known
+        else reason_words(comparison.reason, spoken)
+    )
+    return Figure(label, spoken.difference(metric, comparison.difference), f"{below} {beside}")
 
 
 def _worth_figure(reading: Reading, spoken: Voice) -> Figure:
-    label, arm = "Worth a month", reading.challenger
+    say = spoken.say
+    label, arm = say("Worth a month"), reading.challenger
     worth = None if arm is None else reading.worth(arm.id)
     if reading.day is None:
-        return Figure(label, "Not known", "The table has no dates, so traffic a month is not known.")
+        return Figure(label, say("Not known"), say("The table has no dates, so traffic a month is not known."))
     if worth is None or arm is None:
-        return Figure(label, "Not known", "There is not enough to project from yet.")
+        return Figure(label, say("Not known"), say("There is not enough to project from yet."))
     if reading.result.decision.get("verdict") == "too_early":
-        return Figure(label, "Too early", "A projection from so little would mislead.")
+        return Figure(label, say("Too early"), say("A projection from so little would mislead."))
     if reading.result.decision.get("verdict") == "fix_first":
-        return Figure(label, "Withheld", "Until the trust check passes.")
+        return Figure(label, say("Withheld"), say("Until the trust check passes."))
     return Figure(
         label,
         f"≈ {spoken.sum_of_money(worth.expected, worth.range, plus=True)}",
-        f"if everyone saw {wording(arm, 28)}, at present traffic. Likely {spoken.range_of_sums(worth.range)}.",
+        say(
+            "if everyone saw {wording}, at present traffic. Likely {range}.",
+            wording=wording(arm, spoken, 28),
+            range=spoken.range_of_sums(worth.range),
+        ),
     )
 
 
@@ -196,28 +212,30 @@ def _readers_figure(reading: Reading, spoken: Voice) -> Figure:
     days = reading.result.decision.get("n_days")
     counts = [reading.contributors(arm.id) for arm in reading.arms]
     givers = sum(count for count in counts if count is not None)
-    length = f"in {days} full {'day' if days == 1 else 'days'}; " if isinstance(days, int) else ""
-    return Figure(
-        spoken.words.asked.capitalize(),
-        spoken.prose_count(reading.all_readers),
-        f"{length}{spoken.count(givers)} {words_for(givers, spoken)}",
-    )
+    below = givers_words(givers, spoken)
+    if isinstance(days, int):
+        below = spoken.say("in {days}; {givers}", days=full_days(days, spoken), givers=below)
+    return Figure(capital(spoken.words.asked), spoken.prose_count(reading.all_readers), below)
 
 
 def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
     statuses = [words.status for words in checks_in_words(reading, spoken)]
     asked = [status for status in statuses if status != "not_applicable"]
     below = [
-        f"{count} {words}"
+        spoken.say(words, number=spoken.count(count))
         for count, words in (
-            (asked.count("block"), "failed"),
-            (asked.count("warn"), "worth a look"),
-            (len(statuses) - len(asked), "could not be asked"),
+            (asked.count("block"), marked("{number} failed")),
+            (asked.count("warn"), marked("{number} worth a look")),
+            (len(statuses) - len(asked), marked("{number} could not be asked")),
         )
         if count
     ]
-    figure = f"{asked.count('pass')} of {len(asked)} passed" if asked else "None asked"
-    return Figure("Trust checks", figure, "; ".join(below) or "None failed, none to watch")
+    figure = (
+        spoken.say("{number} of {all} passed", number=spoken.count(asked.count("pass")), all=spoken.count(len(asked)))
+        if asked
+        else spoken.say("None asked")
+    )
+    return Figure(spoken.say("Trust checks"), figure, "; ".join(below) or spoken.say("None failed, none to watch"))
 
 
 def _hero(reading: Reading, spoken: Voice) -> Markup | None:
@@ -230,10 +248,16 @@ def _hero(reading: Reading, spoken: Voice) -> Markup | None:
         mean = reading.mean(metric, arm.id)
         comparison = reading.comparison(arm.id, metric)
         within = Range(None, None) if comparison is None else comparison.difference_range.shifted(base * 1_000)
-        text = "not known" if mean is None else spoken.level(metric, mean)
-        name = "Current wording" if arm.is_control and not arm.variant.name else plain(arm.variant.label, 40)
+        text = spoken.say("not known") if mean is None else spoken.level(metric, mean)
+        is_unnamed = arm.is_control and not arm.variant.name
+        name = capital(wording(arm, spoken)) if is_unnamed else plain(arm.variant.label, 40)
         rows.append(HeroRow(arm.letter, arm.token, name, None if mean is None else mean * 1_000, text, within))
-        label.append(f"{name} {text}" + (f", range {_said_range(spoken, metric, within)}" if within.is_known else ""))
+        said = spoken.say("{name}: {value}", name=name, value=text)
+        label.append(
+            spoken.say("{said}, range {range}", said=said, range=_said_range(spoken, metric, within))
+            if within.is_known
+            else said
+        )
     axis = axis_of(
         [base * 1_000, *(row.value for row in rows), *_clipped([row.range for row in rows], base * 1_000)],
         lambda tick: (
@@ -252,9 +276,9 @@ def _has_ranges(reading: Reading, metric: str) -> bool:
 
 
 def _said_range(spoken: Voice, metric: str, within: Range) -> str:
-    low = "open" if within.low is None else spoken.level(metric, within.low / 1_000)
-    high = "open" if within.high is None else spoken.level(metric, within.high / 1_000)
-    return f"{low} to {high}"
+    low = spoken.say("open") if within.low is None else spoken.level(metric, within.low / 1_000)
+    high = spoken.say("open") if within.high is None else spoken.level(metric, within.high / 1_000)
+    return spoken.say("{low} to {high}", low=low, high=high)
 
 
 def _tick_money(spoken: Voice, minor: float, *, plus: bool = False) -> str:
@@ -280,9 +304,11 @@ def _clipped(ranges: Sequence[Range], centre: float = 0.0) -> list[float]:
 
 def _hero_caption(reading: Reading, spoken: Voice) -> str:
     metric = reading.primary
-    return (
-        f"{metric_name(metric, spoken)} {spoken.unit_of(metric)}. {RANGE_WORDS} The bar is the range of the difference from "
-        f"{CURRENT}, whose own value is the dashed line."
+    return spoken.say(
+        "{metric} {unit}. {range_words} The bar is the range of the difference from the current wording, whose own value is the dashed line.",
+        metric=metric_name(metric, spoken),
+        unit=spoken.unit_of(metric),
+        range_words=spoken.say(RANGE_WORDS),
     )
 
 
@@ -313,14 +339,14 @@ def _money(reading: Reading, spoken: Voice) -> Section:
     words = spoken.words
     has_money, has_ranges = metric == "value", _has_ranges(reading, metric)
     columns = [
-        Column("Wording"),
-        *([Column("Settled value", spoken.unit_of("value"), "number")] if has_money else []),
-        Column(words.outcomes.capitalize(), f"per {spoken.count(100_000)}", "number"),
+        Column(spoken.say("Wording")),
+        *([Column(spoken.say("Settled value"), spoken.unit_of("value"), "number")] if has_money else []),
+        Column(capital(words.outcomes), spoken.say("per {number}", number=spoken.count(100_000)), "number"),
         *([Column(words.amount, "", "number")] if has_money else []),
-        Column(words.asked.capitalize(), "", "number"),
+        Column(capital(words.asked), "", "number"),
         Column(
-            "Difference",
-            f"from {CURRENT}, {spoken.unit_of(metric)}",
+            spoken.say("Difference"),
+            spoken.say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
             "strip",
             svg.strip_axis(axis) if has_ranges else None,
         ),
@@ -337,23 +363,29 @@ def _money(reading: Reading, spoken: Voice) -> Section:
     ]
     return Section(
         id="money",
-        heading=f"Money {'raised' if spoken.surface == 'donation' else 'brought in'} by each wording"
-        if has_money
-        else f"{words.outcomes.capitalize()} under each wording",
-        lead=RANGE_WORDS if has_ranges else "",
+        heading=_money_heading(spoken, has_money=has_money),
+        lead=spoken.say(RANGE_WORDS) if has_ranges else "",
         blocks=(
-            Table(f"{metric_name(metric, spoken)} and {words.outcomes} under each wording", tuple(columns), rows),
+            Table(
+                spoken.say(
+                    "{metric} and {outcomes} under each wording",
+                    metric=metric_name(metric, spoken),
+                    outcomes=words.outcomes,
+                ),
+                tuple(columns),
+                rows,
+            ),
             Sentences(tuple(notes)),
         ),
         queries=_queries(
             reading,
             (
-                "Value and contributions of each wording",
+                spoken.say("Value and {outcomes} of each wording", outcomes=words.outcomes),
                 "variant_results",
                 "basis = 'exposed' AND segment_kind = 'all'",
             ),
             (
-                "Differences and their ranges",
+                spoken.say("Differences and their ranges"),
                 "estimates",
                 f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'",
             ),
@@ -361,67 +393,74 @@ def _money(reading: Reading, spoken: Voice) -> Section:
     )
 
 
+def _money_heading(spoken: Voice, *, has_money: bool) -> str:
+    if not has_money:
+        return capital(spoken.say("{outcomes} under each wording", outcomes=spoken.words.outcomes))
+    if spoken.surface == "donation":
+        return spoken.say("Money raised by each wording")
+    return spoken.say("Money brought in by each wording")
+
+
 def _money_row(reading: Reading, spoken: Voice, arm: Arm, metric: str, axis: Axis) -> TableRow:
     value, rate = reading.mean("value", arm.id), reading.mean("conversion", arm.id)
     givers, readers, gift = reading.contributors(arm.id), reading.readers(arm.id), reading.average_gift(arm.id)
     cells = []
     if metric == "value":
-        cells.append(Cell("not known" if value is None else spoken.level("value", value)))
+        cells.append(Cell(spoken.say("not known") if value is None else spoken.level("value", value)))
     cells.append(
         Cell(
-            "not known" if rate is None else spoken.level("conversion", rate),
-            "" if givers is None or not readers else f"{spoken.count(givers)} {words_for(givers, spoken)}",
+            spoken.say("not known") if rate is None else spoken.level("conversion", rate),
+            "" if givers is None or not readers else givers_words(givers, spoken),
         )
     )
     if metric == "value":
-        cells.append(Cell("none yet" if gift is None else spoken.money(gift), weak=True))
-    cells.append(Cell("nobody yet" if not readers else spoken.count(readers)))
+        cells.append(Cell(spoken.say("none yet") if gift is None else spoken.money(gift), weak=True))
+    cells.append(Cell(spoken.say("nobody yet") if not readers else spoken.count(readers)))
     cells.append(
-        Cell("—", "what the others are compared with")
+        Cell("—", spoken.say("what the others are compared with"))
         if arm.is_control
         else _difference_cell(reading.comparison(arm.id, metric), spoken, arm, axis)
     )
     return TableRow(
-        Cell(plain(arm.variant.label, 60), "current wording" if arm.is_control else ""),
+        Cell(plain(arm.variant.label, 60), spoken.say("current wording") if arm.is_control else ""),
         tuple(cells),
         arm.letter,
         arm.token,
     )
 
 
-def words_for(number: int, spoken: Voice) -> str:
-    """Return contributor or contributors, in the words of the surface."""
-    return spoken.words.giver if number == 1 else spoken.words.givers
-
-
 def _difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis: Axis) -> Cell:
     if comparison is None or comparison.difference is None:
-        return Cell("Not known", reason_words(None if comparison is None else comparison.reason, spoken))
+        reason = reason_words(None if comparison is None else comparison.reason, spoken)
+        return Cell(spoken.say("Not known"), reason)
     within, text = comparison.difference_range, spoken.difference(comparison.metric, comparison.difference)
     if not within.is_known:
         return Cell(text, reason_words(comparison.reason, spoken))
     said = spoken.difference_range(comparison.metric, within)
-    drawn = svg.strip(
-        axis, arm.token, comparison.difference, within, f"{plain(arm.variant.label)}: {text}, range {said}"
-    )
+    label = spoken.say("{name}: {value}, range {range}", name=plain(arm.variant.label), value=text, range=said)
+    drawn = svg.strip(axis, arm.token, comparison.difference, within, label)
     return Cell(text, said, strip=drawn, axis=svg.strip_axis(axis))
 
 
 def _value_rule(reading: Reading, spoken: Voice) -> str:
-    result = reading.result
-    window = (
-        "in the table"
-        if result.window_hours is None
-        else f"in the {window_words(result.window_hours)} from a reader's first {spoken.words.appeal}"
+    result, words = reading.result, spoken.words
+    values: dict[str, object] = {"gifts": words.gifts}
+    if result.window_hours is None:
+        counts = spoken.say("Settled value counts {gifts} in the table.", **values)
+    else:
+        counts = spoken.say(
+            "Settled value counts {gifts} in the {window} from {first_appeal}, less refunds.",
+            window=window_words(result.window_hours, spoken),
+            first_appeal=words.first_appeal,
+            **values,
+        )
+    if result.cap_minor is not None:
+        cap = spoken.money(result.cap_minor, digits=0)
+        counts += " " + spoken.say("At most {money} is counted for one reader.", money=cap)
+    is_description = spoken.say(
+        "{amount} is a description: it is not compared, since the wording chooses who gives.", amount=words.amount
     )
-    cap = (
-        ""
-        if result.cap_minor is None
-        else f", at most {spoken.money(result.cap_minor, digits=0)} counted for one reader"
-    )
-    refunds = "" if result.window_hours is None else ", less refunds"
-    gift = spoken.words.amount
-    return f"Settled value counts {spoken.words.gifts} {window}{refunds}{cap}. {gift} is a description: it is not compared, since the wording chooses who gives."
+    return f"{counts} {is_description}"
 
 
 def _other_rules(reading: Reading, spoken: Voice) -> str:
@@ -429,19 +468,31 @@ def _other_rules(reading: Reading, spoken: Voice) -> str:
     main = None if arm is None else reading.comparison(arm.id, "value")
     if arm is None or main is None or main.difference is None:
         return ""
-    rules = {"value_uncapped": "without the cap", "value_annualised": "with monthly payments counted for a year"}
+    rules = {
+        "value_uncapped": spoken.say("without the cap"),
+        "value_annualised": spoken.say("with monthly payments counted for a year"),
+    }
     said, turned = [], []
     for metric, name in rules.items():
         other = reading.comparison(arm.id, metric)
         if other is None or other.difference is None:
             continue
-        said.append(f"{name} {spoken.difference(metric, other.difference)}")
+        said.append(spoken.say("{rule} {value}", rule=name, value=spoken.difference(metric, other.difference)))
         if other.difference * main.difference < 0:
             turned.append(name)
     if not said:
         return ""
-    verdict = f"The sign turns {listed(turned)}: look before you decide." if turned else "The sign stays the same."
-    return f"Under other rules the difference of {wording(arm)} is {listed(said)}. {verdict}"
+    verdict = (
+        spoken.say("The sign turns {rules}: look before you decide.", rules=spoken.listed(turned))
+        if turned
+        else spoken.say("The sign stays the same.")
+    )
+    text = spoken.say(
+        "Under other rules the difference of {wording} is {values}.",
+        wording=wording(arm, spoken),
+        values=spoken.listed(said),
+    )
+    return f"{text} {verdict}"
 
 
 # -- what readers saw ------------------------------------------------------------------------------------------------
@@ -455,8 +506,11 @@ def _wordings(reading: Reading, spoken: Voice) -> Section | None:
     has_marks = any(piece.kind == "new" for card in cards for part in card.parts for piece in part.pieces)
     return Section(
         id="wordings",
-        heading="What readers saw",
-        lead=f"Words that {CURRENT} does not have are marked. Under each name: {lower_first(metric_name(metric, spoken))}."
+        heading=spoken.say("What readers saw"),
+        lead=spoken.say(
+            "Words that the current wording does not have are marked. Under each name: {metric}.",
+            metric=spoken.inside(metric_name(metric, spoken)),
+        )
         if has_marks
         else "",
         blocks=(Cards(cards, has_replaced),),
@@ -476,7 +530,7 @@ def _card(reading: Reading, spoken: Voice, arm: Arm) -> Card:
         token=arm.token,
         name=plain(arm.variant.label, 60),
         value="" if mean is None else f"{spoken.level(metric, mean)} {spoken.unit_of(metric)}",
-        summary=_card_summary(arm, changed, rewritten),
+        summary=_card_summary(arm, changed, rewritten, spoken),
         parts=parts,
         amounts=tuple((_asked(amount, spoken), amount not in control.amounts) for amount in appeal.amounts),
         image=plain(appeal.image, 120),
@@ -489,16 +543,33 @@ def _asked(amount: Decimal, spoken: Voice) -> str:
     return spoken.decimal(float(amount), 0 if amount == amount.to_integral_value() else 2)
 
 
-def _card_summary(arm: Arm, changed: Sequence[str], rewritten: Sequence[str]) -> str:
+def _card_summary(arm: Arm, changed: Sequence[str], rewritten: Sequence[str], spoken: Voice) -> str:
     if arm.is_control:
-        return "The current wording"
+        return spoken.say("The current wording")
     said = []
     if rewritten:
-        said.append(f"{listed(rewritten).capitalize()} rewritten")
+        parts = spoken.listed([_part_name(part, spoken) for part in rewritten])
+        said.append(capital(spoken.say("{parts} rewritten", parts=parts)))
     if changed:
-        said.append(f"{listed(changed)} changed")
-    text = "; ".join(said)
-    return text[:1].upper() + text[1:] if text else "The same words as the current wording"
+        parts = spoken.listed([_part_name(part, spoken) for part in changed])
+        said.append(spoken.say("{parts} changed", parts=parts))
+    return capital("; ".join(said)) if said else spoken.say("The same words as the current wording")
+
+
+_PARTS = {
+    "headline": marked("headline"),
+    "body": marked("body"),
+    "highlight": marked("highlight"),
+    "button": marked("button"),
+    "secondary": marked("second button"),
+    "ticker": marked("ticker"),
+    "amounts": marked("amounts"),
+    "picture": marked("picture"),
+}
+
+
+def _part_name(part: str, spoken: Voice) -> str:
+    return spoken.say(_PARTS[part]) if part in _PARTS else plain(part.replace("_", " "))
 
 
 # -- trust -------------------------------------------------------------------------------------------------------------
@@ -517,10 +588,10 @@ def _trust(reading: Reading, spoken: Voice) -> Section:
         for words in checks_in_words(reading, spoken)
     )
     blocks: tuple[Block, ...] = (
-        (Lines(lines),) if lines else (Sentences(("No trust check has run for this test yet.",)),)
+        (Lines(lines),) if lines else (Sentences((spoken.say("No trust check has run for this test yet."),)),)
     )
-    queries = _queries(reading, ("All checks with their limits", "checks", ""))
-    return Section("trust", "Can we trust it?", blocks, queries=queries)
+    queries = _queries(reading, (spoken.say("All checks with their limits"), "checks", ""))
+    return Section("trust", spoken.say("Can we trust it?"), blocks, queries=queries)
 
 
 # -- evidence over time ----------------------------------------------------------------------------------------------
@@ -532,9 +603,8 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
         return None
     scale, history = _display_scale(spoken, metric), reading.history(metric)
     if len(history) < 2:
-        return Section(
-            "evidence", "How the evidence grew", (Sentences(("There is only one day so far; a line needs two.",)),)
-        )
+        only = spoken.say("There is only one day so far; a line needs two.")
+        return Section("evidence", spoken.say("How the evidence grew"), (Sentences((only,)),))
     panels: list[EvidencePanel] = []
     shown, since = set(_thinned(list(history))), dict[str, date | None]()
     for arm in reading.others:
@@ -549,9 +619,9 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
         panels.append(EvidencePanel(arm.letter, arm.token, name, drawn, end, mark))
     chart = _evidence_chart(panels, history, metric, scale, spoken)
     unit = spoken.unit_of(metric)
-    caption = (
-        f"Difference from {CURRENT}, {unit}. Line: the estimate of all days so far. "
-        "Band: the range we are 95% sure of, however often you look."
+    caption = spoken.say(
+        "Difference from the current wording, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, however often you look.",
+        unit=unit,
     )
     picture = Picture(
         id="evidence-chart",
@@ -566,7 +636,9 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
         heading=_evidence_heading(reading, since, spoken),
         lead=_evidence_lead(reading, spoken),
         blocks=(picture, _evidence_table(reading, history, metric, spoken)),
-        queries=_queries(reading, ("The comparison on every day so far", "estimates", condition), every_day=True),
+        queries=_queries(
+            reading, (spoken.say("The comparison on every day so far"), "estimates", condition), every_day=True
+        ),
     )
 
 
@@ -588,7 +660,11 @@ def _evidence_chart(
         days=day_ticks(first, last, spoken.short_day),
         first=first,
         last=last,
-        label=f"Difference from {CURRENT}, {spoken.unit_of(metric)}, day by day: {said}.",
+        label=spoken.say(
+            "Difference from the current wording, {unit}, day by day: {values}.",
+            unit=spoken.unit_of(metric),
+            values=said,
+        ),
     )
 
 
@@ -604,16 +680,15 @@ def _display_scale(spoken: Voice, metric: str) -> float:
 
 def _point(day: date, comparison: Comparison, scale: float, spoken: Voice) -> EvidencePoint:
     difference, within, metric = comparison.difference, comparison.difference_range, comparison.metric
-    hover = f"{spoken.day(day)}: "
-    hover += "not known" if difference is None else spoken.difference(metric, difference)
+    value = spoken.say("not known") if difference is None else spoken.difference(metric, difference)
     if within.is_known:
-        hover += f" ({spoken.difference_range(metric, within)})"
+        value += f" ({spoken.difference_range(metric, within)})"
     readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
     return EvidencePoint(
         day,
         None if difference is None else difference * scale,
         Range(None if within.low is None else within.low * scale, None if within.high is None else within.high * scale),
-        f"{hover}, {spoken.prose_count(readers)} {spoken.words.readers}",
+        f"{spoken.day(day)}: {value}, {spoken.prose_count(readers)} {spoken.words.readers}",
     )
 
 
@@ -635,9 +710,12 @@ def _evidence_limits(panels: Sequence[EvidencePanel]) -> list[float]:
 def _mark(points: Sequence[EvidencePoint], spoken: Voice) -> tuple[date, str] | None:
     since, spell = clear_of_zero(points)
     if since is not None:
-        return (since, "clear of zero from here") if since != points[0].day else None
+        return (since, spoken.say("clear of zero from here")) if since != points[0].day else None
     if spell is not None:
-        return spell[0], f"cleared zero {spoken.short_day(spell[0])}, fell back {spoken.short_day(spell[1])}"
+        words = spoken.say(
+            "cleared zero {day}, fell back {back}", day=spoken.short_day(spell[0]), back=spoken.short_day(spell[1])
+        )
+        return spell[0], words
     return None
 
 
@@ -654,8 +732,10 @@ def _evidence_heading(reading: Reading, since: Mapping[str, date | None], spoken
     arm = reading.challenger
     day = None if arm is None else since.get(arm.id)
     if arm is None or day is None or reading.result.decision.get("verdict") == "fix_first":
-        return "How the evidence grew"
-    return f"{wording(arm)} has stayed above zero since {spoken.short_day(day)}"
+        return spoken.say("How the evidence grew")
+    return spoken.say(
+        "{wording} has stayed above zero since {day}", wording=wording(arm, spoken), day=spoken.short_day(day)
+    )
 
 
 def _evidence_lead(reading: Reading, spoken: Voice) -> str:
@@ -663,23 +743,23 @@ def _evidence_lead(reading: Reading, spoken: Voice) -> str:
     for arm in reading.others:
         comparison = reading.comparison(arm.id)
         if comparison is not None and comparison.e_value is not None:
-            said.append(f"{wording(arm)}: {evidence_words(comparison.e_value)}")
+            said.append(f"{wording(arm, spoken)}: {evidence_words(comparison.e_value, spoken)}")
     proven = reading.result.decision.get("proven_at")
-    text = f"Evidence of a difference today. {'; '.join(said)}." if said else ""
+    text = spoken.say("Evidence of a difference today. {strengths}.", strengths="; ".join(said)) if said else ""
     if isinstance(proven, date):
-        text += f" First proven on {spoken.day(proven)}."
+        text += " " + spoken.say("First proven on {day}.", day=spoken.day(proven))
     return text.strip()
 
 
 def _evidence_table(
     reading: Reading, history: Mapping[date, Mapping[str, Comparison]], metric: str, spoken: Voice
 ) -> Table:
-    columns = [Column("Day")]
+    columns, say = [Column(spoken.say("Day"))], spoken.say
     for arm in reading.others:
         columns += [
-            Column("Difference", spoken.unit_of(metric), "number", letter=arm.letter, token=arm.token),
-            Column("Range", "95%, however often you look", "number", letter=arm.letter, token=arm.token),
-            Column("Evidence", "", letter=arm.letter, token=arm.token),
+            Column(say("Difference"), spoken.unit_of(metric), "number", letter=arm.letter, token=arm.token),
+            Column(say("Range"), say("95%, however often you look"), "number", letter=arm.letter, token=arm.token),
+            Column(say("Evidence"), "", letter=arm.letter, token=arm.token),
         ]
     rows = []
     most = max(7, MOST_COMPARISONS // max(1, len(reading.others)))
@@ -688,18 +768,20 @@ def _evidence_table(
         for arm in reading.others:
             comparison = history[day].get(arm.id)
             if comparison is None or comparison.difference is None:
-                cells += [Cell("not known"), Cell("—"), Cell("—")]
+                cells += [Cell(say("not known")), Cell("—"), Cell("—")]
                 continue
             within = comparison.difference_range
             cells.append(Cell(spoken.difference(metric, comparison.difference)))
-            cells.append(Cell(spoken.difference_range(metric, within) if within.is_known else "no range"))
-            cells.append(Cell(evidence_words(comparison.e_value)))
+            cells.append(Cell(spoken.difference_range(metric, within) if within.is_known else say("no range")))
+            cells.append(Cell(evidence_words(comparison.e_value, spoken)))
         rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
     return Table(
-        "The comparison as it stood on each day",
+        say("The comparison as it stood on each day"),
         tuple(columns),
         tuple(rows),
-        summary="The numbers, day by day" if len(history) <= most else f"The numbers of the last {most} days",
+        summary=say("The numbers, day by day")
+        if len(history) <= most
+        else say("The numbers of the last {number} days", number=spoken.count(most)),
     )
 
 
@@ -713,7 +795,8 @@ def _funnel(reading: Reading, spoken: Voice) -> Section | None:
     counts = {(row["step"], row["variant_id"]): row["readers"] for row in frame.to_dicts()}
     present = [step for step in _ORDER if any(counts.get((step, arm.id)) for arm in reading.arms)]
     if not present:
-        return Section("funnel", "Step by step", (Sentences(("No appeal events have arrived for this test yet.",)),))
+        none = spoken.say("No appeal events have arrived for this test yet.")
+        return Section("funnel", spoken.say("Step by step"), (Sentences((none,)),))
     chain = _PAYWALL_CHAIN if spoken.surface == "paywall" else _CHAIN
     base_of: dict[str, str | None] = {}
     last: str | None = None
@@ -731,15 +814,17 @@ def _funnel(reading: Reading, spoken: Voice) -> Section | None:
                 wide=svg.steps(chart, narrow=False),
                 narrow=svg.steps(chart, narrow=True),
                 figure=figures.figure_json(figures.steps(chart), figures.steps_narrow(chart)),
-                caption=f"Share of readers who go on from one step to the next, against {CURRENT} (the line at zero).",
+                caption=spoken.say(
+                    "Share of readers who go on from one step to the next, against the current wording (the line at zero)."
+                ),
             )
         )
-    columns = [Column("Step")]
+    columns = [Column(spoken.say("Step"))]
     for arm in reading.arms:
         columns.append(Column(plain(arm.variant.label, 24), "", "number", letter=arm.letter, token=arm.token))
     blocks.append(
         Table(
-            "Readers at each step under each wording, and their share of the step before",
+            spoken.say("Readers at each step under each wording, and their share of the step before"),
             tuple(columns),
             tuple(rows),
             is_compact=True,
@@ -747,10 +832,12 @@ def _funnel(reading: Reading, spoken: Voice) -> Section | None:
     )
     return Section(
         id="funnel",
-        heading="Step by step",
-        lead="Readers, not views, within the outcome window. Steps describe; they carry no range here and decide nothing. More clicks with no more money is common.",
+        heading=spoken.say("Step by step"),
+        lead=spoken.say(
+            "Readers, not views, within the outcome window. Steps describe; they carry no range here and decide nothing. More clicks with no more money is common."
+        ),
         blocks=tuple(blocks),
-        queries=_queries(reading, ("Readers at each step", "funnel", "")),
+        queries=_queries(reading, (spoken.say("Readers at each step"), "funnel", "")),
     )
 
 
@@ -761,7 +848,7 @@ def _funnel_row(
     for arm in reading.arms:
         readers = counts.get((step, arm.id))
         if readers is None:
-            cells.append(Cell("none sent"))
+            cells.append(Cell(spoken.say("none sent")))
             continue
         of = counts.get((base, arm.id)) if base else None
         cells.append(Cell(spoken.count(readers), spoken.percent(readers / of) if of else ""))
@@ -788,7 +875,9 @@ def _steps(
             text = f"{spoken.percent(change, plus=True)}"
             dots.append(StepDot(arm.letter, arm.token, plain(arm.variant.label, 40), change, text))
         note = (
-            f"of those: {lower_first(step_name(base, spoken))}" if dots else f"too few to draw (under {FEWEST_DRAWN})"
+            spoken.say("of those: {step}", step=spoken.inside(step_name(base, spoken)))
+            if dots
+            else spoken.say("too few to draw (under {number})", number=spoken.count(FEWEST_DRAWN))
         )
         rows.append(StepRow(step_name(step, spoken), note, tuple(dots)))
     changes = [dot.change for row in rows for dot in row.dots]
@@ -803,7 +892,8 @@ def _steps(
     said = "; ".join(
         f"{row.name}: " + ", ".join(f"{dot.name} {dot.text}" for dot in row.dots) for row in rows if row.dots
     )
-    return Steps(tuple(rows), axis, f"Change of each step's ratio against {CURRENT}. {said}.")
+    label = spoken.say("Change of each step's ratio against the current wording. {values}.", values=said)
+    return Steps(tuple(rows), axis, label)
 
 
 # -- groups, guardrails ------------------------------------------------------------------------------------------------
@@ -821,21 +911,25 @@ def _segments(reading: Reading, spoken: Voice) -> Section | None:
         _segment_row(kind, segment, comparison, spoken, axis) for kind, segment, found in groups for comparison in found
     ]
     columns = (
-        Column("Group"),
-        Column("Wording"),
-        Column(spoken.words.asked.capitalize(), "with the current wording's", "number"),
-        Column("Difference", f"from {CURRENT}, {spoken.unit_of(metric)}", "strip", svg.strip_axis(axis)),
+        Column(spoken.say("Group")),
+        Column(spoken.say("Wording")),
+        Column(capital(spoken.words.asked), spoken.say("with the current wording's"), "number"),
+        Column(
+            spoken.say("Difference"),
+            spoken.say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
+            "strip",
+            svg.strip_axis(axis),
+        ),
     )
     condition = f"basis = 'exposed' AND segment_kind <> 'all' AND metric = '{metric}'"
     return Section(
         id="groups",
-        heading="Who it works for",
-        lead=(
-            "Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and "
-            "some group always looks better than another by chance."
+        heading=spoken.say("Who it works for"),
+        lead=spoken.say(
+            "Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and some group always looks better than another by chance."
         ),
-        blocks=(Table("Difference by group of readers", columns, tuple(rows)),),
-        queries=_queries(reading, ("The comparison by group", "estimates", condition)),
+        blocks=(Table(spoken.say("Difference by group of readers"), columns, tuple(rows)),),
+        queries=_queries(reading, (spoken.say("The comparison by group"), "estimates", condition)),
     )
 
 
@@ -866,8 +960,11 @@ def _segment_row(kind: str, segment: str, comparison: Comparison, spoken: Voice,
     readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
     cell = _difference_cell(comparison, spoken, arm, axis)
     if few < FEWEST_DRAWN:
-        cell = Cell("Too few to tell", f"{spoken.count(few)} {words_for(few, spoken)} in the smaller group")
-    head = Cell(plain(segment, 40), plain(kind.replace("_", " "), 40))
+        cell = Cell(
+            spoken.say("Too few to tell"),
+            spoken.say("{givers} in the smaller group", givers=givers_words(few, spoken)),
+        )
+    head = Cell(segment_name(segment, spoken), segment_kind_name(kind, spoken))
     who = Cell(plain(arm.variant.label, 40), letter=arm.letter)
     return TableRow(head, (who, Cell(spoken.count(readers)), cell), token=arm.token)
 
@@ -879,8 +976,12 @@ def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
             return None
         return Section(
             "cost",
-            "What asking cost",
-            (Sentences(("No guardrail was registered for this test, so the cost of asking is not watched.",)),),
+            spoken.say("What asking cost"),
+            (
+                Sentences(
+                    (spoken.say("No guardrail was registered for this test, so the cost of asking is not watched."),)
+                ),
+            ),
         )
     rows = []
     for guardrail in experiment.guardrails:
@@ -902,18 +1003,18 @@ def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
             rows.append(_guardrail_row(arm, comparison, guardrail.metric, guardrail.margin, limit, axis, spoken))
     return Section(
         id="cost",
-        heading="What asking cost",
-        lead=f"Change against {CURRENT}. The dashed line is the margin registered for this test: a wording whose whole range lies beyond it is stopped.",
+        heading=spoken.say("What asking cost"),
+        lead=spoken.say("Change against the current wording. The dashed line is the margin registered for this test: a wording whose whole range lies beyond it is stopped."),
         blocks=(
             Table(
-                "Guardrails against their margins",
-                (Column("Guardrail"), Column("Wording"), Column("Change", "percent, with range", "strip"), Column("Against its margin")),
+                spoken.say("Guardrails against their margins"),
+                (Column(spoken.say("Guardrail")), Column(spoken.say("Wording")), Column(spoken.say("Change"), spoken.say("percent, with range"), "strip"), Column(spoken.say("Against its margin"))),
                 tuple(rows),
             ),
         ),
         queries=_queries(
             reading,
-            ("Guardrails", "estimates", f"basis = 'exposed' AND segment_kind = 'all' AND metric IN ({', '.join(repr(item.metric) for item in experiment.guardrails)})"),
+            (spoken.say("Guardrails"), "estimates", f"basis = 'exposed' AND segment_kind = 'all' AND metric IN ({', '.join(repr(item.metric) for item in experiment.guardrails)})"),
         ),
     )  # fmt: skip
 
@@ -925,11 +1026,19 @@ def _guardrail_row(
     lift = None if comparison is None else comparison.number("lift")
     if comparison is None or lift is None:
         reason = reason_words(None if comparison is None else comparison.reason, spoken)
-        return TableRow(head, (name, Cell("Not known", reason), Cell("No range yet.")), arm.letter, arm.token)
+        cells = (name, Cell(spoken.say("Not known"), reason), Cell(spoken.say("No range yet.")))
+        return TableRow(head, cells, arm.letter, arm.token)
     within, text = comparison.lift_range, spoken.percent(lift, plus=True)
     said = spoken.percent_range(within) if within.is_known else reason_words(comparison.reason, spoken)
     drawn = (
-        svg.strip(axis, arm.token, lift, within, f"{plain(arm.variant.label)}: {text}, range {said}", limit=limit)
+        svg.strip(
+            axis,
+            arm.token,
+            lift,
+            within,
+            spoken.say("{name}: {value}, range {range}", name=plain(arm.variant.label), value=text, range=said),
+            limit=limit,
+        )
         if within.is_known
         else None
     )
@@ -942,98 +1051,113 @@ def _guardrail_row(
 
 
 def _unknown(reading: Reading, spoken: Voice) -> Section:
-    result = reading.result
-    said = [sentence(plain(note, 300)) for note in result.notes]
+    result, say = reading.result, spoken.say
+    said = [sentence(plain(say(note), 300)) for note in result.notes]
     absent: dict[tuple[str, str], list[str]] = {}
     for comparison in reading.comparisons.values():
         if comparison.reason is not None:
-            why = lower_first(reason_words(comparison.reason, spoken))
-            absent.setdefault((wording(comparison.arm), why), []).append(metric_name(comparison.metric, spoken))
+            why = spoken.inside(reason_words(comparison.reason, spoken))
+            absent.setdefault((wording(comparison.arm, spoken), why), []).append(metric_name(comparison.metric, spoken))
     said += [
-        f"{name}: {why} ({', '.join(lower_first(metric) for metric in metrics)})"
+        f"{name}: {why} ({', '.join(spoken.inside(metric) for metric in metrics)})"
         for (name, why), metrics in absent.items()
     ]
     for words in checks_in_words(reading, spoken):
         if words.status == "not_applicable":
-            said.append(f"Check “{lower_first(words.name)}”: {lower_first(words.sentence)}")
+            check, reason = spoken.inside(words.name), spoken.inside(words.sentence)
+            said.append(say("Check “{check}”: {reason}", check=check, reason=reason))
     if reading.day is None:
         said.append(
-            "The table has no dates: how the evidence grew, when an answer is due and what it is worth a month cannot be said."
-        )
+            say("The table has no dates: how the evidence grew, when an answer is due and what it is worth a month cannot be said.")
+        )  # fmt: skip
     elif result.window_hours is not None and reading.day <= result.experiment.planned_end:
         opened = reading.day - timedelta(hours=result.window_hours)
         said.append(
-            f"Readers first asked after {spoken.day(opened)} can still act inside their {window_words(result.window_hours)}; they count with what they did so far."
+            say(
+                "Readers first asked after {day} can still act inside their {window}; they count with what they did so far.",
+                day=spoken.day(opened),
+                window=window_words(result.window_hours, spoken),
+            )
         )
     if result.experiment.smallest_effect is None:
-        said.append("No smallest effect that matters was registered, so “no difference” was not asked.")
+        said.append(say("No smallest effect that matters was registered, so “no difference” was not asked."))
     if result.audience.unit == "view":
         said.append(
-            "Views were counted, not readers. One reader may stand behind many views, so ranges may be too narrow."
+            say("Views were counted, not readers. One reader may stand behind many views, so ranges may be too narrow.")
         )
-    said.append("Whether the effect lasts after the test is not measured by the test.")
-    return Section("unknown", "What we do not know", (Sentences(tuple(dict.fromkeys(said)), is_list=True),))
+    said.append(say("Whether the effect lasts after the test is not measured by the test."))
+    block = Sentences(tuple(dict.fromkeys(said)), is_list=True)
+    return Section("unknown", say("What we do not know"), (block,))
 
 
 def _plan(reading: Reading, spoken: Voice) -> Section:
-    experiment, result = reading.result.experiment, reading.result
+    say = spoken.say
+    method = say(
+        "Wordings are compared by the logarithm of the ratio of their means per reader. The range stays right however often one looks (a confidence sequence), and “proven” means an e-value of 20 or more against no difference. What to show is decided by expected loss in money, a separate question with a separate answer."
+    )
+    return Section(
+        id="plan",
+        heading=say("How we worked this out"),
+        blocks=(Definitions(tuple(_plan_items(reading, spoken))), Sentences((method,))),
+        queries=_queries(
+            reading,
+            (say("Every comparison of this test"), "estimates", ""),
+            (say("Every wording of this test"), "variant_results", ""),
+        ),
+    )
+
+
+def _plan_items(reading: Reading, spoken: Voice) -> Iterator[tuple[str, str]]:
+    experiment, result, say = reading.result.experiment, reading.result, spoken.say
+    yield say("Hypothesis"), sentence(plain(experiment.hypothesis, 600))
+    if reading.day is not None:
+        runs = say(
+            "{first} to {last} at the latest",
+            first=spoken.day(experiment.starts),
+            last=spoken.day(experiment.planned_end),
+        )
+        yield say("Runs"), runs
+    metric = experiment.primary_metric
+    yield say("Decides"), f"{metric_name(metric, spoken)} {spoken.unit_of(metric)}"
     shares = (
         experiment.allocation[-1].shares
         if experiment.allocation
         else {item.id: item.share for item in experiment.variants}
     )
     total = sum(shares.values())
-    items = [
-        ("Hypothesis", sentence(plain(experiment.hypothesis, 600))),
-        ("Decides", f"{metric_name(experiment.primary_metric, spoken)} {spoken.unit_of(experiment.primary_metric)}"),
-        ("Planned shares", listed([f"{arm.letter} {spoken.percent(shares[arm.id] / total)}" for arm in reading.arms])),
-        (
-            "Rule",
-            f"A wording is used when choosing it risks at most {spoken.percent(experiment.loss_threshold)} of what {CURRENT} brings in, "
-            f"every guardrail holds, and at least {experiment.minimum_days} full days and {spoken.count(experiment.minimum_contributors)} {spoken.words.givers} in each wording are in.",
+    yield (
+        say("Planned shares"),
+        spoken.listed([f"{arm.letter} {spoken.percent(shares[arm.id] / total)}" for arm in reading.arms]),
+    )
+    yield (
+        say("Rule"),
+        say(
+            "A wording is used when choosing it risks at most {share} of what the current wording brings in, every guardrail holds, and at least {days} and {givers} in each wording are in.",
+            share=spoken.percent(experiment.loss_threshold),
+            days=full_days(experiment.minimum_days, spoken),
+            givers=givers_words(experiment.minimum_contributors, spoken),
         ),
-        (
-            "Smallest effect that matters",
-            "Not registered" if experiment.smallest_effect is None else spoken.margin(experiment.smallest_effect),
-        ),
-    ]
+    )
+    smallest = experiment.smallest_effect
+    yield say("Smallest effect that matters"), say("Not registered") if smallest is None else spoken.margin(smallest)
     if reading.day is not None:
-        items.insert(
-            1, ("Runs", f"{spoken.day(experiment.starts)} to {spoken.day(experiment.planned_end)} at the latest")
-        )
-        items.append(
-            (
-                "Who counts",
-                f"Readers from their first “{experiment.exposure}” event on; that event fixes wording and day",
-            )
+        yield (
+            say("Who counts"),
+            say(
+                "Readers from their first “{event}” event on; that event fixes wording and day",
+                event=experiment.exposure,
+            ),
         )
     if result.window_hours is not None:
-        items.append(
-            ("Outcome window", f"{window_words(result.window_hours)} from a reader's first {spoken.words.appeal}")
-        )
-    items.append(
-        (
-            "Cap",
-            "None registered" if result.cap_minor is None else f"{spoken.money(result.cap_minor, digits=0)} a reader",
-        )
+        window, first = window_words(result.window_hours, spoken), spoken.words.first_appeal
+        yield say("Outcome window"), say("{window} from {first_appeal}", window=window, first_appeal=first)
+    cap = result.cap_minor
+    yield (
+        say("Cap"),
+        say("None registered") if cap is None else say("{money} a reader", money=spoken.money(cap, digits=0)),
     )
     if experiment.owner:
-        items.append(("Owner", plain(experiment.owner, 80)))
-    method = (
-        "Wordings are compared by the logarithm of the ratio of their means per reader. The range stays right however often "
-        "one looks (a confidence sequence), and “proven” means an e-value of 20 or more against no difference. What to show is decided by "
-        "expected loss in money, a separate question with a separate answer.",
-    )
-    return Section(
-        id="plan",
-        heading="How we worked this out",
-        blocks=(Definitions(tuple(items)), Sentences(method)),
-        queries=_queries(
-            reading,
-            ("Every comparison of this test", "estimates", ""),
-            ("Every wording of this test", "variant_results", ""),
-        ),
-    )
+        yield say("Owner"), plain(experiment.owner, 80)
 
 
 def _queries(reading: Reading, *wanted: tuple[str, str, str], every_day: bool = False) -> tuple[Query, ...]:

@@ -178,34 +178,49 @@ def _notices(edition: Edition, audience: Audience) -> tuple[str, ...]:
     if edition.as_of >= yesterday:
         return ()
     spoken = voice(audience)
-    missing = (yesterday - edition.as_of).days
-    which = f"{spoken.day(yesterday)} has" if missing == 1 else f"the {missing} days after it have"
-    return (f"Data ends on {spoken.day(edition.as_of)}; {which} not arrived. Verdicts are those of that day.",)
+    missing, data_ends = (yesterday - edition.as_of).days, spoken.day(edition.as_of)
+    if missing == 1:
+        return (
+            spoken.say(
+                "Data ends on {day}; {next_day} has not arrived. Verdicts are those of that day.",
+                day=data_ends,
+                next_day=spoken.day(yesterday),
+            ),
+        )
+    return (
+        spoken.say_n(
+            "Data ends on {day}; the {count} day after it has not arrived. Verdicts are those of that day.",
+            "Data ends on {day}; the {count} days after it have not arrived. Verdicts are those of that day.",
+            missing,
+            day=data_ends,
+        ),
+    )
 
 
 def _archive_page(days: Sequence[str], audience: Audience) -> Page:
     spoken = voice(audience)
+    say = spoken.say
     rows = tuple(
         TableRow(
             Cell(spoken.day(date.fromisoformat(day)), href=f"as-of/{day}/index.html"),
-            (Cell("Data health", href=f"as-of/{day}/health.html"),),
+            (Cell(say("Data health"), href=f"as-of/{day}/health.html"),),
         )
         for day in days
     )
     block = (
-        Table("Earlier editions", (Column("Data to the end of"), Column("Also")), rows)
+        Table(say("Earlier editions"), (Column(say("Data to the end of")), Column(say("Also"))), rows)
         if rows
-        else Sentences(("No edition has been published yet.",))
+        else Sentences((say("No edition has been published yet."),))
     )
     return Page(
         path="archive.html",
-        title="Earlier editions",
+        title=say("Earlier editions"),
         publisher=plain(audience.publisher),
         language=spoken.language_tag,
-        kicker=("Earlier editions",),
-        headline="What we knew, day by day",
-        standfirst="Each day's front page and the pages of the tests that ran then, as they were. A later edition never changes an earlier day.",
-        sections=(Section("days", "By day", (block,)),),
+        kicker=(say("Earlier editions"),),
+        headline=say("What we knew, day by day"),
+        standfirst=say("Each day's front page and the pages of the tests that ran then, as they were. A later edition never changes an earlier day."),
+        sections=(Section("days", say("By day"), (block,)),),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from analysis.metrics import METRICS
 from dashboards.translations import FOLDER, KEYWORDS
 
 #: What every file begins with: nothing that changes by itself, so that two people's additions merge.
@@ -25,11 +26,13 @@ _OPTIONS = {"**/templates/**.html": {"encoding": "utf-8", "trim_blocks": "true",
 
 
 def found_messages() -> Catalog:
-    """Return every message of the dashboards: those of Python code and those of the templates."""
+    """Return every message of the dashboards: those of Python code, of the templates, and what metrics mean."""
     catalogue = Catalog()
     rows: Iterable = extract_from_dir(str(FOLDER.parent), _METHODS, _OPTIONS, keywords=KEYWORDS)
     for _, _, message, _, context in rows:
         catalogue.add(message, context=context)
+    for metric in METRICS.values():
+        catalogue.add(metric.meaning)
     return catalogue
 
 

@@ -100,8 +100,8 @@ def test_a_group_with_few_contributors_is_listed_not_drawn() -> None:
         builders.PROVEN, arms=tuple(replace(arm, n=arm.n // 20, x=arm.x // 20) for arm in builders.PROVEN.arms)
     )
     rows = table(experiment_report(tell(small)), "groups").rows
-    assert {row.cells[2].text for row in rows if row.head.text == "tablet"} == {"Too few to tell"}
-    assert all(row.cells[2].strip is None for row in rows if row.head.text == "tablet")
+    assert {row.cells[2].text for row in rows if row.head.text == "Tablet"} == {"Too few to tell"}
+    assert all(row.cells[2].strip is None for row in rows if row.head.text == "Tablet")
 
 
 def test_the_heading_over_the_evidence_claims_a_lead_only_where_the_range_has_held() -> None:
