@@ -470,6 +470,7 @@ _REASONS: Mapping[str, str] = {
     "cap_turns_sign": marked("It waits until the cap no longer turns the result round."),
     "no_plan": marked("No plan was registered."),
     "beyond_maximum": marked("An answer is not likely before the planned end."),
+    "no_visits_before": marked("No visits before the test have landed."),
     "not_matured": marked("Outcome windows are still open."),
 }  # fmt: skip
 

@@ -313,7 +313,7 @@ def _checks(story: Story, day: date | None) -> list[dict[str, object]]:
         {"check": "basis_agreement", "status": "pass", "detail": "{}"},
         {"check": "one_donor", "status": "pass", "statistic": 0.012, "warn_at": 0.1, "detail": json.dumps({"share": 0.012})},
         {"check": "maturity", "status": "pass", "statistic": 0.21, "detail": json.dumps({"share": 0.21})},
-        {"check": "before_the_test", "status": "not_applicable", "reason": "no visits before the test were landed"},
+        {"check": "before_the_test", "status": "not_applicable", "reason": "no_visits_before"},
     ]  # fmt: skip
     if day is None:
         rows = [
