@@ -18,7 +18,7 @@ from dashboards.blocks import Page
 from dashboards.frontpage import index_report
 from dashboards.health import health_report
 from dashboards.html import StaticFiles, render
-from dashboards.phrasing import Vocabulary, Voice, verdict_words
+from dashboards.phrasing import Vocabulary, Voice, sentence, verdict_words
 from dashboards.report import experiment_report
 from dashboards.translations import SOURCE, languages, messages
 from dashboards.translations.__main__ import FOLDER, found_messages, is_translated, read_language
