@@ -158,10 +158,10 @@ class _Board:
         proven = history.filter("is_proven").group_by("experiment_id", "variant_id").agg(pl.col("as_of").min())
         harm, open_guardrails = _guardrails(today, guardrails)
         todays_checks = checks.join(last, on=_DAY, nulls_equal=True, how="semi")
-        blocked = _lists(todays_checks.filter(pl.col("status") == "block"), "check")
+        blocked = _lists(todays_checks.filter(pl.col("status") == "block"), "check_name")
         turned = _lists(
             todays_checks.filter(
-                (pl.col("check") == "cap_agreement")
+                (pl.col("check_name") == "cap_agreement")
                 & (pl.col("status") != "pass")
                 & (pl.col("status") != "not_applicable")
             ),

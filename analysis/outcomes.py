@@ -35,7 +35,7 @@ COHORT_TABLES: dict[str, tuple[str, ...]] = {
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 3
+DEFINITIONS = 4
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62

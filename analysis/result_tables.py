@@ -125,10 +125,10 @@ VARIANT_RESULTS = ResultTable(
 
 CHECKS = ResultTable(
     "checks",
-    "experiment, as_of, check (and variant or metric where the check has one)",
+    "experiment, as_of, check_name (and variant or metric where the check has one)",
     {
         **_EXPERIMENT,
-        "check": (pl.String, "Name of the trust check (docs/methods/trust-checks.md)."),
+        "check_name": (pl.String, "Name of the trust check (docs/methods/trust-checks.md)."),
         "variant_id": (pl.String, "Variant concerned; absent where the check is about all."),
         "metric": (pl.String, "Metric concerned; absent where there is none."),
         "status": (pl.String, "`pass`, `warn`, `block`, or `not_applicable`."),

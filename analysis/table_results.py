@@ -264,7 +264,7 @@ _UNEVEN = (
 
 def _uneven(checks: pl.DataFrame) -> list[str]:
     """Tests whose split check does not pass."""
-    failed = (pl.col("check") == "sample_ratio") & pl.col("status").is_in(["warn", "block"])
+    failed = (pl.col("check_name") == "sample_ratio") & pl.col("status").is_in(["warn", "block"])
     return checks.filter(failed)["experiment_id"].unique(maintain_order=True).to_list()
 
 

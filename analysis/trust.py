@@ -94,7 +94,7 @@ def run_checks(
     position = days.with_row_index("day")
     return (
         CHECKS.frame(rows)
-        .with_columns(place=pl.col("check").replace_strict(order, return_dtype=pl.Int64))
+        .with_columns(place=pl.col("check_name").replace_strict(order, return_dtype=pl.Int64))
         .join(position, on=_DAY, nulls_equal=True)
         .sort("day", "place", maintain_order=True)
         .select(list(CHECKS.columns))
@@ -127,7 +127,7 @@ def _row(
     return {
         "experiment_id": day["experiment_id"],
         "as_of": day["as_of"],
-        "check": check,
+        "check_name": check,
         "variant_id": variant_id,
         "metric": metric,
         "status": status,
@@ -587,4 +587,4 @@ def _maturity(planned: pl.DataFrame) -> Iterable[dict[str, object]]:
 
 def blocked(checks: pl.DataFrame) -> Sequence[str]:
     """Return the names of the checks that block, in the order of the table, each once."""
-    return checks.filter(pl.col("status") == "block")["check"].unique(maintain_order=True).to_list()
+    return checks.filter(pl.col("status") == "block")["check_name"].unique(maintain_order=True).to_list()

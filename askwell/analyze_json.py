@@ -238,14 +238,14 @@ class _Writer:
     def checks(self) -> list[dict[str, object]]:
         return [
             {
-                "check": row["check"],
+                "check": row["check_name"],
                 "variant": self.test.names.get(row["variant_id"]),
                 "metric": row["metric"],
                 "status": row["status"],
                 "statistic": row["statistic"],
                 "warn_at": row["warn_at"],
                 "block_at": row["block_at"],
-                "detail": self._named(json.loads(row["detail"] or "{}"), is_money=row["check"] == "one_donor"),
+                "detail": self._named(json.loads(row["detail"] or "{}"), is_money=row["check_name"] == "one_donor"),
                 "reason": row["reason"],
             }
             for row in self.test.result.checks.iter_rows(named=True)

@@ -1274,7 +1274,7 @@ def checks_in_words(reading: Reading, spoken: Voice) -> tuple[CheckWords, ...]:
     """Return every trust check in words, those that failed first; rows of one check over variants become one line."""
     by_code: dict[str, list[Row]] = {}
     for row in reading.result.checks.to_dicts():
-        by_code.setdefault(str(row["check"]), []).append(row)
+        by_code.setdefault(str(row["check_name"]), []).append(row)
     found = [_check(code, rows, reading, spoken) for code, rows in by_code.items()]
     return tuple(sorted(found, key=lambda words: _severity(words.status)))
 

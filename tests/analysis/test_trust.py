@@ -37,7 +37,7 @@ def run(
 
 
 def check(frame: pl.DataFrame, name: str, variant: str | None = None, metric: str | None = None) -> dict[str, Any]:
-    chosen = frame.filter(pl.col("check") == name)
+    chosen = frame.filter(pl.col("check_name") == name)
     if variant is not None:
         chosen = chosen.filter(pl.col("variant_id") == variant)
     if metric is not None:
@@ -49,7 +49,7 @@ def check(frame: pl.DataFrame, name: str, variant: str | None = None, metric: st
 def test_every_check_has_its_row_in_the_shape_of_the_table() -> None:
     found = run()
     assert found.schema == pl.Schema(CHECKS.schema)
-    assert found["check"].unique(maintain_order=True).to_list() == list(CHECK_NAMES)
+    assert found["check_name"].unique(maintain_order=True).to_list() == list(CHECK_NAMES)
     assert set(found["status"]) <= {"pass", "not_applicable"}
     assert found.filter(pl.col("status") == "not_applicable")["reason"].null_count() == 0
     assert blocked(found) == []
@@ -316,5 +316,5 @@ def test_experiments_are_checked_apart() -> None:
     found = run(
         [counts("a", 50_000), counts("b", 50_100), *other], shares=shares, plans=pl.concat([plan(), plan("other")])
     )
-    status = dict(found.filter(pl.col("check") == "sample_ratio").select("experiment_id", "status").iter_rows())
+    status = dict(found.filter(pl.col("check_name") == "sample_ratio").select("experiment_id", "status").iter_rows())
     assert status == {"appeal": "pass", "other": "block"}

@@ -307,21 +307,21 @@ def _checks(story: Story, day: date | None) -> list[dict[str, object]]:
         "observed": {IDS[index]: arm.n / total for index, arm in enumerate(story.arms)},
     }
     rows: list[dict[str, object]] = [
-        {"check": "sample_ratio", "status": "pass", "statistic": -2.1, "warn_at": math.log(100), "block_at": math.log(1000), "detail": json.dumps(split)},
-        {"check": "contamination", "status": "pass", "statistic": 0.0002, "warn_at": 0.001, "block_at": 0.01, "detail": json.dumps({"share": 0.0002})},
-        {"check": "denominator", "status": "pass", "statistic": -1.1, "detail": "{}"},
-        {"check": "basis_agreement", "status": "pass", "detail": "{}"},
-        {"check": "one_donor", "status": "pass", "statistic": 0.012, "warn_at": 0.1, "detail": json.dumps({"share": 0.012})},
-        {"check": "maturity", "status": "pass", "statistic": 0.21, "detail": json.dumps({"share": 0.21})},
-        {"check": "before_the_test", "status": "not_applicable", "reason": "no_visits_before"},
+        {"check_name": "sample_ratio", "status": "pass", "statistic": -2.1, "warn_at": math.log(100), "block_at": math.log(1000), "detail": json.dumps(split)},
+        {"check_name": "contamination", "status": "pass", "statistic": 0.0002, "warn_at": 0.001, "block_at": 0.01, "detail": json.dumps({"share": 0.0002})},
+        {"check_name": "denominator", "status": "pass", "statistic": -1.1, "detail": "{}"},
+        {"check_name": "basis_agreement", "status": "pass", "detail": "{}"},
+        {"check_name": "one_donor", "status": "pass", "statistic": 0.012, "warn_at": 0.1, "detail": json.dumps({"share": 0.012})},
+        {"check_name": "maturity", "status": "pass", "statistic": 0.21, "detail": json.dumps({"share": 0.21})},
+        {"check_name": "before_the_test", "status": "not_applicable", "reason": "no_visits_before"},
     ]  # fmt: skip
     if day is None:
         rows = [
             rows[0],
-            {"check": "contamination", "status": "not_applicable", "reason": "a table has one row per reader"},
+            {"check_name": "contamination", "status": "not_applicable", "reason": "a table has one row per reader"},
         ]
-    blocked = {str(row["check"]): row for row in story.blocked}
-    rows = [{**row, **blocked.pop(str(row["check"]), {})} for row in rows] + list(blocked.values())
+    blocked = {str(row["check_name"]): row for row in story.blocked}
+    rows = [{**row, **blocked.pop(str(row["check_name"]), {})} for row in rows] + list(blocked.values())
     return [{"experiment_id": story.id, "as_of": day, **row} for row in rows]
 
 
@@ -357,7 +357,7 @@ def _funnel(story: Story, day: date | None) -> list[dict[str, object]]:
 
 
 BLOCKED_SPLIT = {
-    "check": "sample_ratio",
+    "check_name": "sample_ratio",
     "status": "block",
     "statistic": 41.2,
     "detail": json.dumps({"planned": {"current": 0.5, "b": 0.5}, "observed": {"current": 0.5062, "b": 0.4938}}),
@@ -497,7 +497,12 @@ HOSTILE = Story(
     placement=HOSTILE_NAME,
     notes=(HOSTILE_NAME,),
     blocked=(
-        {"check": "<i>odd</i>", "status": "warn", "detail": json.dumps({"sentence": HOSTILE_NAME}), "variant_id": "b"},
+        {
+            "check_name": "<i>odd</i>",
+            "status": "warn",
+            "detail": json.dumps({"sentence": HOSTILE_NAME}),
+            "variant_id": "b",
+        },
     ),
 )
 WITHOUT_DATES = Story(

@@ -176,10 +176,11 @@ def test_an_unknown_reason_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize("check", CHECK_NAMES)
 @pytest.mark.parametrize("status", ["pass", "warn", "block"])
 def test_every_check_has_a_name_and_a_sentence_in_every_state(check: str, status: str) -> None:
-    story = replace(builders.PROVEN, blocked=({"check": check, "status": status, "detail": "{}"},))
+    story = replace(builders.PROVEN, blocked=({"check_name": check, "status": status, "detail": "{}"},))
     reading = Reading(tell(story))
     lone = replace(
-        reading.result, checks=reading.result.checks.filter((pl.col("check") == check) & (pl.col("status") == status))
+        reading.result,
+        checks=reading.result.checks.filter((pl.col("check_name") == check) & (pl.col("status") == status)),
     )
     (words,) = checks_in_words(Reading(lone), BRITISH)
     assert words.status == status
@@ -190,7 +191,7 @@ def test_every_check_has_a_name_and_a_sentence_in_every_state(check: str, status
 def test_a_check_asked_for_each_variant_is_one_line_with_the_worst_state() -> None:
     result = tell(builders.PROVEN)
     rows = [
-        {"experiment_id": "x", "check": "one_donor", "variant_id": variant, "status": status, "detail": f'{{"share": {share}, "sign_turns": false}}'}
+        {"experiment_id": "x", "check_name": "one_donor", "variant_id": variant, "status": status, "detail": f'{{"share": {share}, "sign_turns": false}}'}
         for variant, status, share in (("current", "pass", 0.01), ("b", "warn", 0.12), ("c", "not_applicable", 0))
     ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=result.checks.schema)

@@ -136,7 +136,7 @@ def test_cap_that_turns_a_published_result_keeps_any_rule_from_using_it() -> Non
     nothing = {"n_viewed": None, "n_contaminated": None, "n_immature": None, **undated}
     asked = exposures([counts(r["arm"], r["impressions"], **nothing) for r in arms.iter_rows(named=True)])
     checks = run_checks(asked, frame, estimates, plan(), shares)
-    cap = checks.filter(pl.col("check") == "cap_agreement").row(0, named=True)
+    cap = checks.filter(pl.col("check_name") == "cap_agreement").row(0, named=True)
     assert cap["status"] == "warn"
     lifts = dict(estimates.filter(pl.col("metric") != "conversion").select("metric", "lift").iter_rows())
     assert {name: round(100 * lift, 1) for name, lift in lifts.items()} == {"value": -2.0, "value_uncapped": 9.4}
