@@ -92,6 +92,39 @@ class Money(Section):
     rates_file: Path | None = None
 
 
+class Delivery(Section):
+    """Where messages to people go: briefs and alarms. Secrets stand in the environment, never in the file."""
+
+    folder: Path = Path("messages")
+    mail_from: str = "askwell@localhost"
+    mail_to: tuple[Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")], ...] = ()
+    smtp_host: str = "localhost"
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 25
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password_env: str = "ASKWELL_SMTP_PASSWORD"
+    channels_env: str = "ASKWELL_CHANNELS"
+
+    @field_validator("mail_from")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if "@" not in value or any(character in value for character in "\r\n,;"):
+            raise ValueError("must be one address, such as askwell@example.org or Askwell <askwell@example.org>")
+        return value
+
+    def channel_urls(self) -> tuple[str, ...]:
+        """The addresses of channels other than mail, in apprise's form, one a line or a space in the environment."""
+        return tuple(os.environ.get(self.channels_env, "").split())
+
+
+class Brief(Section):
+    """The brief of the report: how often it is sent, and where its links lead."""
+
+    every: Literal["day", "week", "never"] = "week"
+    weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    site_url: Annotated[str, Field(pattern=r"^(https?://[^\s\"'<>]+)?$")] = ""
+
+
 class Retention(Section):
     """How long what is replaced stays readable."""
 
@@ -113,6 +146,8 @@ class SettingsFile(Section):
     identity: Identity = Identity()
     outcomes: Outcomes = Outcomes()
     money: Money = Money()
+    delivery: Delivery = Delivery()
+    brief: Brief = Brief()
     retention: Retention = Retention()
     machine: Machine = Machine()
 
@@ -127,6 +162,8 @@ class Settings:
     identity: Identity
     outcomes: Outcomes
     money: Money
+    delivery: Delivery
+    brief: Brief
     retention: Retention
     machine: Machine
 
@@ -199,7 +236,7 @@ def read_settings(path: Path) -> Settings:
     content = read_toml(file, SettingsFile, SettingsError)
     base = file.parent
 
-    def absolute(section: Folders | Identity | Money) -> dict[str, Path]:
+    def absolute(section: Folders | Identity | Money | Delivery) -> dict[str, Path]:
         return {
             name: base / value
             for name in type(section).model_fields
@@ -213,6 +250,8 @@ def read_settings(path: Path) -> Settings:
         identity=content.identity.model_copy(update=absolute(content.identity)),
         outcomes=content.outcomes,
         money=content.money.model_copy(update=absolute(content.money)),
+        delivery=content.delivery.model_copy(update=absolute(content.delivery)),
+        brief=content.brief,
         retention=content.retention,
         machine=content.machine,
     )
