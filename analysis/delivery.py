@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Literal
@@ -72,8 +73,10 @@ Outcome = Literal["sent", "already_sent", "unknown", "failed"]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a letter to one recipient; `reason` says why where it failed. Addresses of channels hold secrets,
-    so `recipient` names a chat channel by its kind and place in the list only."""
+    """What became of a letter to one recipient; `reason` says why where it failed.
+
+    Addresses of channels hold secrets: `recipient` names a chat channel by its kind and place in the list only.
+    """
 
     recipient: str
     outcome: Outcome
@@ -103,7 +106,9 @@ def deliver(
         for address in delivery.mail_to:
             message = _mail(letter, delivery.mail_from, address)
             receipts.append(
-                record.once(letter.key, address, lambda message=message: _send_mail(message, delivery, wait), again=again)
+                record.once(
+                    letter.key, address, lambda message=message: _send_mail(message, delivery, wait), again=again
+                )
             )
         for number, url in enumerate(delivery.channel_urls(), start=1):
             name = f"channel {number} ({url.partition(':')[0]})"
@@ -116,7 +121,7 @@ def deliver(
 def write_files(letter: Letter, delivery: Delivery) -> tuple[Path, ...]:
     """Write the letter as `.eml`, `.txt` and, where it has one, `.html` with its pictures inside; return their paths."""
     to = ", ".join(delivery.mail_to) or "undisclosed-recipients:;"
-    files = {".eml": bytes(_mail(letter, delivery.mail_from, to)), ".txt": letter.text.encode()}
+    files = {".eml": _mail(letter, delivery.mail_from, to).as_bytes(policy=SMTP), ".txt": letter.text.encode()}
     if letter.html:
         page = letter.html
         for picture in letter.pictures:
@@ -183,7 +188,7 @@ def _send_mail(message: EmailMessage, delivery: Delivery, wait: Callable[[float]
             _accepted(server.mail(delivery.mail_from.rpartition("<")[2].strip("<> ")))
             _accepted(server.rcpt(str(message["To"]).rpartition("<")[2].strip("<> ")))
             try:
-                _accepted(server.data(bytes(message)))
+                _accepted(server.data(message.as_bytes(policy=SMTP)))
             except (smtplib.SMTPServerDisconnected, OSError) as problem:
                 if isinstance(problem, smtplib.SMTPResponseException):
                     raise
@@ -197,7 +202,9 @@ def _smtp(delivery: Delivery) -> Iterator[smtplib.SMTP]:
     """A connection with the security that the settings name, closed politely where that is still possible."""
     context = ssl.create_default_context()
     if delivery.smtp_security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(delivery.smtp_host, delivery.smtp_port, timeout=TIMEOUT, context=context)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(
+            delivery.smtp_host, delivery.smtp_port, timeout=TIMEOUT, context=context
+        )
     else:
         server = smtplib.SMTP(delivery.smtp_host, delivery.smtp_port, timeout=TIMEOUT)
     try:

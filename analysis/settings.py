@@ -102,7 +102,7 @@ class Delivery(Section):
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 25
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_user: str = ""
-    smtp_password_env: str = "ASKWELL_SMTP_PASSWORD"
+    smtp_password_env: str = "ASKWELL_SMTP_PASSWORD"  # noqa: S105 - the name of a variable
     channels_env: str = "ASKWELL_CHANNELS"
 
     @field_validator("mail_from")
