@@ -132,14 +132,9 @@ def write_files(letter: Letter, delivery: Delivery) -> tuple[Path, ...]:
     paths = []
     for suffix, content in files.items():
         path = delivery.folder / f"{letter.key}{suffix}"
-        _replace(path, content)
+        replace_file(path, content)
         paths.append(path)
     return tuple(paths)
-
-
-def sent_keys(delivery: Delivery) -> tuple[str, ...]:
-    """Return the keys of letters written so far, in order of their names."""
-    return tuple(sorted(path.stem for path in delivery.folder.glob("*.eml")))
 
 
 # -- mail -------------------------------------------------------------------------------------------------------------
@@ -318,7 +313,7 @@ class _Record:
 
     def _write(self, path: Path, key: str, state: str) -> None:
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        _replace(path, json.dumps({"key": key, "state": state, "at": moment}).encode())
+        replace_file(path, json.dumps({"key": key, "state": state, "at": moment}).encode())
 
 
 def _state(path: Path) -> str:
@@ -329,7 +324,7 @@ def _state(path: Path) -> str:
     return str(found.get("state", "")) if isinstance(found, dict) else ""
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write a file whole and durable, or not at all."""
     fresh = path.with_name(f".{path.name}.new")
     with fresh.open("wb") as file:

@@ -130,8 +130,26 @@ def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     return decisions
 
 
-def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> list[ExperimentResult]:
-    """Everything known of each experiment that has started, in order of id."""
+def last_edition(warehouse: Warehouse) -> Draft:
+    """Return the edition that was published last.
+
+    Raises:
+        NothingToReport: none has been.
+    """
+    editions = warehouse.editions()
+    if not editions or editions[-1].as_of is None:
+        raise NothingToReport("No edition has been published yet: run `askwell run` first.")
+    last = editions[-1]
+    return Draft(last.number, editions[-1].as_of, last.inputs, is_new=False, made_at=last.published_at)
+
+
+def results(
+    warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft, *, since: int | None = None
+) -> list[ExperimentResult]:
+    """Everything known of each experiment that has started, in order of id.
+
+    `since` is the edition that `previous_decision` is taken from: the one before where it is None.
+    """
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
@@ -139,7 +157,8 @@ def results(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
-    previous = _decisions_of(warehouse, earlier[-1].number) if earlier else {}
+    before = [entry.number for entry in earlier if since is None or entry.number <= since]
+    previous = _decisions_of(warehouse, before[-1]) if before else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
     audience, stamp = audience_of(settings), stamp_of(edition)
     by_experiment = {

@@ -113,6 +113,23 @@ def query(
 
 
 @app.command()
+def brief(
+    settings: SettingsOption = _HERE,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send it to everybody in [delivery] who has not had it.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --send: also to those who have, or may have, had it.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the brief of the last edition as mail, page and text; send it with --send."""
+    from askwell.brief import run_brief
+
+    run_brief(settings, send=send, again=again, as_json=json)
+
+
+@app.command()
 def serve(
     settings: SettingsOption = _HERE,
     host: Annotated[

@@ -13,7 +13,7 @@ from assets.inference import decisions, estimates  # noqa: E402
 from assets.ingestion import ingestion_assets  # noqa: E402
 from assets.outcomes import outcome_assets, sufficient_statistics  # noqa: E402
 from assets.partitions import daily_partitions, publisher_or_default  # noqa: E402
-from assets.reports import analyst_database, report_site  # noqa: E402
+from assets.reports import analyst_database, brief, report_site  # noqa: E402
 from assets.resources import Workspace  # noqa: E402
 from assets.schedules import daily_report  # noqa: E402
 from assets.sensors import landing_sensor  # noqa: E402
@@ -43,7 +43,7 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
     )
     publish = dg.define_asset_job(
         PUBLISH,
-        selection=dg.AssetSelection.assets("analyst_database", "report_site"),
+        selection=dg.AssetSelection.assets("analyst_database", "report_site", "brief"),
         description="The database and the report site again, from the last results.",
     )
     return dg.Definitions(
@@ -55,6 +55,7 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
             decisions,
             analyst_database,
             report_site,
+            brief,
         ],
         asset_checks=CHECKS,
         jobs=[everything, ingest, publish],

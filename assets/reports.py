@@ -2,10 +2,11 @@
 
 import dagster as dg
 
+from analysis.delivery import complaints
 from analysis.edition import draft, publish
 from assets.metadata import OWNERS
 from assets.resources import Workspace, failing_plainly
-from dashboards.edition import publish_site
+from dashboards.edition import last_brief, publish_brief, publish_site
 
 
 @dg.asset(
@@ -55,5 +56,36 @@ def report_site(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
             "pages_written": summary.written,
             "pages_unchanged": summary.kept,
             "bytes": summary.bytes,
+        }
+    )
+
+
+@dg.asset(
+    deps=["report_site"],
+    group_name="publish",
+    kinds={"html"},
+    owners=OWNERS,
+    description="The brief: mail, page and text of the edition, sent on the days that askwell.toml names.",
+)
+def brief(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    """The brief of the edition where one is due; a message that did not arrive fails the step, not the site."""
+    from dashboards.brief import is_due
+
+    with failing_plainly():
+        warehouse, experiments = workspace.warehouse(), workspace.experiments()
+        settings = warehouse.settings
+        today = workspace.clock().astimezone(settings.zone).date()
+        if not is_due(settings.brief, today, last_brief(settings.delivery).on):
+            return dg.MaterializeResult(metadata={"due": False})
+        letter, receipts = publish_brief(warehouse, experiments, workspace.clock(), send=True)
+    said = complaints(receipts)
+    if said:
+        raise dg.Failure(description="The brief did not reach everybody: " + " ".join(said), allow_retries=False)
+    return dg.MaterializeResult(
+        metadata={
+            "due": True,
+            "subject": letter.subject,
+            "sent": sum(receipt.outcome == "sent" for receipt in receipts),
+            "path": dg.MetadataValue.path(settings.delivery.folder / f"{letter.key}.html"),
         }
     )

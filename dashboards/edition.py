@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from analysis.edition import Draft, audience_of, results, stamp_of
+from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file, write_files
+from analysis.edition import Draft, audience_of, last_edition, results, stamp_of
 from analysis.registry import Experiment
+from analysis.settings import Delivery
 from analysis.store import Warehouse
+from dashboards.brief import brief_letter
 from dashboards.health import HealthTables
 from dashboards.phrasing import verdict_words
 from dashboards.site import SiteSummary, build_site
+
+#: Record of the brief that was sent last, beside the messages.
+LAST_BRIEF = "last-brief.json"
 
 
 def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> SiteSummary:
@@ -24,6 +33,48 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
         audience_of(settings),
         settings.folders.site,
     )
+
+
+@dataclass(frozen=True)
+class LastBrief:
+    """Day and edition of the brief that was sent last; None where none has been."""
+
+    on: date | None = None
+    edition: int | None = None
+
+
+def publish_brief(
+    warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime, *, send: bool, again: bool = False
+) -> tuple[Letter, tuple[Receipt, ...]]:
+    """Write the brief of the last published edition as files; send it where asked to.
+
+    It says what changed since the brief that was sent last. A brief that did not reach everybody does not count as sent.
+
+    Raises:
+        NothingToReport: no edition has been published yet.
+    """
+    settings, edition = warehouse.settings, last_edition(warehouse)
+    last = last_brief(settings.delivery)
+    since = last.edition if last.edition is not None and last.edition < edition.number else None
+    found = results(warehouse, experiments, edition, since=since)
+    letter = brief_letter(found, audience_of(settings), stamp_of(edition), settings.brief.site_url)
+    if not send:
+        write_files(letter, settings.delivery)
+        return letter, ()
+    receipts = deliver(letter, settings.delivery, again=again)
+    if not complaints(receipts):
+        content = {"on": now.astimezone(settings.zone).date().isoformat(), "edition": edition.number}
+        replace_file(settings.delivery.folder / LAST_BRIEF, json.dumps(content).encode())
+    return letter, receipts
+
+
+def last_brief(delivery: Delivery) -> LastBrief:
+    """Return which brief was sent last, from the record beside the messages."""
+    try:
+        found = json.loads((delivery.folder / LAST_BRIEF).read_text(encoding="utf-8"))
+        return LastBrief(date.fromisoformat(found["on"]), int(found["edition"]))
+    except (OSError, ValueError, KeyError, TypeError):  # no record, or one that is not ours: send rather than be silent
+        return LastBrief()
 
 
 def verdicts_missing_from_site(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> list[str]:

@@ -106,7 +106,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         publisher=plain(audience.publisher),
         language=spoken.language_tag,
         kicker=() if as_of is None else (say("Appeals, {day}", day=spoken.day(as_of)),),
-        headline=_headline(shelf, spoken),
+        headline=needs_headline(shelf, spoken),
         standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
         changes=changes(results),
@@ -144,7 +144,7 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
     said = []
     for result in results:
         before, now = result.previous_decision, result.decision
-        if before is None or all(before.get(key) == now.get(key) for key in ("verdict", "variant_id", "basis")):
+        if before is None or not verdict_changed(result):
             continue
         name = plain(result.experiment.name, 50)
         spoken = voice(result.audience)
@@ -158,7 +158,14 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _headline(shelf: Shelf, spoken: Voice) -> str:
+def verdict_changed(result: ExperimentResult) -> bool:
+    """Return whether the verdict is another one than in the report before; False where there was none."""
+    before, now = result.previous_decision, result.decision
+    return before is not None and any(before.get(key) != now.get(key) for key in ("verdict", "variant_id", "basis"))
+
+
+def needs_headline(shelf: Shelf, spoken: Voice) -> str:
+    """Return how many tests need a person, as a headline."""
     count = len(shelf.needs)
     if not (shelf.needs or shelf.running or shelf.finished):
         return spoken.say("No test has run yet")
@@ -242,12 +249,13 @@ def _row(result: ExperimentResult, axis: Axis | None) -> IndexRow:
         strip=strip,
         difference=difference or spoken.say("No money to compare yet"),
         difference_range=said,
-        stake=_stake(result, spoken),
+        stake=stake_words(result, spoken),
         days=_days(result, spoken),
     )
 
 
-def _stake(result: ExperimentResult, spoken: Voice) -> str:
+def stake_words(result: ExperimentResult, spoken: Voice) -> str:
+    """Return what the choice means a month; empty where that is not known, or not to be relied on."""
     stake = money_at_stake(result)
     if stake is None or result.decision.get("verdict") in ("too_early", "fix_first"):
         return ""

@@ -21,6 +21,7 @@ from analysis.experiment_result import ExperimentResult
 from dashboards import svg
 from dashboards.blocks import Page, Picture, Stamp
 from dashboards.phrasing import Voice, voice
+from dashboards.pictures import light_colours
 from dashboards.report import experiment_report
 
 _HERE = Path(__file__).parent
@@ -140,6 +141,17 @@ def render(
             has_script=not is_archived and _has_live_figure(page),
         )
     )
+
+
+def brief_page(page: object) -> str:
+    """Return a brief as the HTML body of a mail: every style inlined, since mail programs drop style sheets."""
+    import css_inline
+
+    style = (_HERE / "templates" / "brief.css").read_text(encoding="utf-8")
+    for name, colour in light_colours().items():
+        style = style.replace(f"{{{name}}}", colour)
+    text = _environment().get_template("brief.html").render(page=page, style=Markup(style))  # noqa: S704 - our own
+    return css_inline.inline(text, keep_style_tags=False, load_remote_stylesheets=False)
 
 
 def _has_live_figure(page: Page) -> bool:

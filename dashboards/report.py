@@ -238,6 +238,11 @@ def _checks_figure(reading: Reading, spoken: Voice) -> Figure:
     return Figure(spoken.say("Trust checks"), figure, "; ".join(below) or spoken.say("None failed, none to watch"))
 
 
+def hero_drawing(result: ExperimentResult) -> Markup | None:
+    """Return the range bars of all wordings of a result; None where there is no range to draw."""
+    return _hero(Reading(result), voice(result.audience, result.experiment.surface))
+
+
 def _hero(reading: Reading, spoken: Voice) -> Markup | None:
     metric = reading.primary  # what the headline speaks of: two metrics side by side would read as a contradiction
     base = reading.mean(metric, reading.control.id)

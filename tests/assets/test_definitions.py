@@ -24,6 +24,7 @@ GRAPH = {
     "decisions": {"estimates"},
     "analyst_database": {"decisions"},
     "report_site": {"analyst_database"},
+    "brief": {"report_site"},
 }
 
 BLOCKING = {"nothing_is_lost", "days_count_once"}
