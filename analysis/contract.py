@@ -1,7 +1,7 @@
 """The contract: which columns an event file has, what they mean, and what they become in the warehouse.
 
-One source for validation, table comments, the data dictionary and `docs/contract.md`. Mapping a publisher's own export
-to this contract is not done here.
+One source for validation, table comments, the data dictionary and `docs/contract.md`. How a publisher's own export becomes
+rows of this contract stands in `sources/`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import Literal
 from analysis.metrics import APPEAL_EVENTS
 from analysis.registry import SURFACES
 
-Kind = Literal["pageviews", "appeal_events", "contributions"]
-KINDS: tuple[Kind, ...] = ("pageviews", "appeal_events", "contributions")
+Kind = Literal["pageviews", "appeal_events", "contributions", "payment_details", "identity_links"]
+KINDS: tuple[Kind, ...] = ("pageviews", "appeal_events", "contributions", "payment_details", "identity_links")
+
+#: Kinds whose rows report a payment: the same key may come again on another day.
+PAYMENT_KINDS: tuple[Kind, ...] = ("contributions", "payment_details")
 
 ColumnType = Literal["text", "identifier", "integer", "timestamp", "boolean", "choice", "currency"]
 
@@ -22,6 +25,7 @@ RECURRENCES = ("once", "monthly", "annual")
 PRODUCTS = ("gift", "membership", "subscription")
 DEVICES = ("mobile", "desktop", "tablet", "app", "other")
 READER_TYPES = ("new", "returning", "subscriber")
+LINKED_KINDS = ("browser", "account", "customer")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,34 @@ _READER = Column(
 )
 _DEVICE = Column("device", "choice", False, "Kind of device at the event.", allowed=DEVICES)
 _SECTION = Column("section", "text", False, "Section of the site, in the publisher's words.")
-_IS_BOT = Column("is_bot", "boolean", False, "True where the sender already knows that no person read the page.")
+_IS_BOT = Column(
+    "is_bot",
+    "boolean",
+    False,
+    "True where no person read the page: the sender knows it, or `user_agent` is that of a crawler.",
+)
+_USER_AGENT = Column(
+    "user_agent",
+    "text",
+    False,
+    "The browser's user agent, held against a maintained list of crawlers for `is_bot`; never stored.",
+    stored_as="",
+)
+_RECEIVED = Column(
+    "received_at",
+    "timestamp",
+    False,
+    "When the collector received the row. A sender's clock that is ahead of it by more than ten minutes is set to it.",
+    unit="UTC",
+    stored_as="",
+)
+_VERSION = Column(
+    "version",
+    "integer",
+    False,
+    "Of rows with the same key the one with the highest version counts, whichever came first: a time of update in "
+    "microseconds, say.",
+)
 
 
 def _occurred(what: str) -> Column:
@@ -116,6 +147,9 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
         _SECTION,
         _DEVICE,
         _IS_BOT,
+        _USER_AGENT,
+        _RECEIVED,
+        _VERSION,
     ),
     "appeal_events": (
         _event_id("event"),
@@ -130,6 +164,9 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
         _DEVICE,
         Column("reader_type", "choice", False, "What was known of the reader at the event.", allowed=READER_TYPES),
         _IS_BOT,
+        _USER_AGENT,
+        _RECEIVED,
+        _VERSION,
     ),
     "contributions": (
         Column(
@@ -179,6 +216,52 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
         Column(
             "variant_id", "identifier", False, "Variant whose appeal led to the payment, where the form passed it on."
         ),
+        Column(
+            "billed_by",
+            "identifier",
+            False,
+            "Id of the invoice that the payment settled; `payment_details` may say of it whether it was a renewal.",
+        ),
+        _VERSION,
+    ),
+    "payment_details": (
+        Column("detail_id", "identifier", True, "The payment provider's id of this piece of knowledge.", is_key=True),
+        _occurred("the provider knew it"),
+        Column(
+            "payment_id",
+            "identifier",
+            True,
+            "What it tells of: a `contribution_id`, or an invoice that a contribution names in `billed_by`.",
+        ),
+        Column("is_renewal", "boolean", False, "True where the payment continues a pledge, false where it begins one."),
+        Column("fee_minor", "integer", False, "What the provider kept.", unit="minor units of fee_currency"),
+        Column("fee_currency", "currency", False, "ISO 4217 code of the fee: the currency of settlement."),
+        Column("settled_minor", "integer", False, "What the publisher was paid.", unit="minor units of fee_currency"),
+        _VERSION,
+    ),
+    "identity_links": (
+        _occurred("the link was seen: a log-in, an identify call, a payment that names both"),
+        Column(
+            "reader_id",
+            "identifier",
+            True,
+            "One id of a person, as it stands in the events. Kept only as a keyed 64-bit hash.",
+            is_key=True,
+            is_secret=True,
+            stored_as="reader_key",
+            stored_type="BIGINT",
+        ),
+        Column(
+            "linked_id",
+            "identifier",
+            True,
+            "Another id of the same person: of an account, of a payment customer. Kept only as a keyed 64-bit hash.",
+            is_key=True,
+            is_secret=True,
+            stored_as="linked_key",
+            stored_type="BIGINT",
+        ),
+        Column("linked_kind", "choice", True, "What the other id is an id of.", allowed=LINKED_KINDS),
     ),
 }
 
@@ -203,7 +286,8 @@ DAY = Column("day", "timestamp", True, "Day of the event in the publisher's time
 
 def stored_columns(kind: Kind) -> tuple[Column, ...]:
     """Columns of the warehouse table `kind`, in order."""
-    return (*CONTRACT[kind], *(REPORTING_COLUMNS if kind == "contributions" else ()))
+    kept = tuple(column for column in CONTRACT[kind] if column.stored_as != "")
+    return (*kept, *(REPORTING_COLUMNS if kind == "contributions" else ()))
 
 
 def key_columns(kind: Kind) -> tuple[Column, ...]:

@@ -31,6 +31,8 @@ _EVENT_COMMENTS = {
     "pageviews": "One row per accepted pageview.",
     "appeal_events": "One row per accepted event of an appeal.",
     "contributions": "One row per accepted report of a payment or refund; only settled ones count.",
+    "payment_details": "One row per accepted piece of knowledge about a payment: fee, settlement, renewal.",
+    "identity_links": "One row per day and pair of ids that were seen to belong to one person.",
 }
 _COHORT_COMMENTS = {
     "daily_exposures": "One row per day, experiment and reader: what the day adds to what is known of the reader.",

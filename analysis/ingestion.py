@@ -1,13 +1,16 @@
 """One landed file into the warehouse: validate, hash, find duplicates, split by event day, enter in the ledger.
 
-received = accepted + duplicate + quarantined, for every file, always. A file writes one part for each event day that it
-touches. A row is a duplicate when its key stands on the same day already (contributions: on any day), in this file or
-in another one in force; of several, the one that came first is kept.
+received = accepted + duplicate + quarantined, for every file and table, always. A file of a source may bring rows of
+several tables, and rows of none, which are counted as passed over. A file writes one part for each event day that it
+touches. A row is a duplicate when its key stands on the same day already (payments: on any day), in this file or in
+another one in force. Of several, the one with the highest version is kept, then the one whose values sort last: which file
+came first decides nothing, so that files in any order lead to the same rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -15,12 +18,15 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from analysis.contract import KINDS, Column, Kind, key_columns, stored_columns
+from analysis.contract import KINDS, PAYMENT_KINDS, Column, Kind, key_columns, stored_columns
+from analysis.erasure import ERASED_SCHEMA, is_erased
 from analysis.errors import LandingError
-from analysis.landing import BAD_LINES, ROW_NUMBER, LandedFile, content_hash, landed_files, read_rows
+from analysis.landing import BAD_LINES, ROW_NUMBER, LandedFile, content_hash, read_rows
 from analysis.money import read_rates
 from analysis.registry import Experiment
-from analysis.store import FileEntry, LandedVersion, NewPart, Warehouse
+from analysis.sources.mapping import Mapping, files_to_read, newest_editions, source_mappings
+from analysis.sources.rows import mapped_batches
+from analysis.store import DisplacedRows, FileEntry, LandedVersion, NewPart, Warehouse, fingerprint
 from analysis.validation import FAULT, Rules, refused, validate
 
 #: Rows hashed and staged at a time; bounds the memory of the Polars side.
@@ -82,10 +88,13 @@ def ingest(
         reporting_currency=settings.publisher.reporting_currency,
         rates=read_rates(settings),
     )
-    files, strange = landed_files(settings.folders.landing)
+    mappings = source_mappings(settings)
+    files, strange = files_to_read(settings, mappings)
+    files, replaced = _in_force(files, mappings)
     known = warehouse.landed()
-    hashes = {(file.kind, file.name): _hash(file, known) for file in files}
+    hashes = _hashes(files, known, mappings)
     changed_kinds = {key[0] for key, digest in hashes.items() if key in known and known[key].content_hash != digest}
+    changed_kinds |= {kind for kind, name in known if name in replaced}
 
     def is_due(file: LandedFile) -> bool:
         version = known.get((file.kind, file.name))
@@ -96,27 +105,30 @@ def ingest(
             or again(version.quarantined)
         )
 
+    due: dict[str, list[LandedFile]] = {}
+    for file in files:
+        if is_due(file):
+            due.setdefault(file.name, []).append(file)
     # Changed contents first: what they no longer hold must be gone before the files that had lost rows to them.
-    due = sorted(
-        (file for file in files if is_due(file)), key=lambda file: (file.kind, (file.kind, file.name) not in known)
-    )
+    ordered = sorted(due.values(), key=lambda tables: (tables[0].kind, (tables[0].kind, tables[0].name) not in known))
     before = {kind: _days(warehouse, kind) for kind in KINDS}
     totals = {"received": 0, "accepted": 0, "duplicate": 0, "quarantined": 0, "unreadable": 0}
+    warehouse.retire_files([(kind, name) for kind, name in known if name in replaced])
     with warehouse.compute() as connection:
         connection.execute("SET VARIABLE hash_key = $key", {"key": settings.hash_key().decode("latin-1")})
-        for number, file in enumerate(due):
-            progress(file.name, number, len(due))
-            entry = _ingest_file(connection, warehouse, file, hashes[file.kind, file.name], rules, run_id)
-            warehouse.record_file(entry)
-            totals["received"] += entry.received or 0
-            totals["accepted"] += entry.accepted
-            totals["duplicate"] += entry.duplicate
-            totals["quarantined"] += entry.quarantined
-            totals["unreadable"] += entry.status == "unreadable"
-    progress("", len(due), len(due))
+        for number, tables in enumerate(ordered):
+            progress(tables[0].name, number, len(ordered))
+            reader = _Reader(connection, rules, mappings.get(tables[0].source))
+            for entry in _ingest_file(reader, warehouse, tables, hashes, run_id):
+                totals["received"] += entry.received or 0
+                totals["accepted"] += entry.accepted
+                totals["duplicate"] += entry.duplicate
+                totals["quarantined"] += entry.quarantined
+                totals["unreadable"] += entry.status == "unreadable"
+    progress("", len(ordered), len(ordered))
     after = {kind: _days(warehouse, kind) for kind in KINDS}
     return Ingested(
-        files=len(due),
+        files=len(ordered),
         **totals,
         days={
             kind: frozenset(
@@ -130,12 +142,56 @@ def ingest(
     )
 
 
-def _hash(file: LandedFile, known: dict[tuple[str, str], LandedVersion]) -> str:
-    """Content hash; not read again where size and time of change are those of the version in force."""
-    version = known.get((file.kind, file.name))
-    if version is not None and (version.bytes, version.modified_ns) == (file.bytes, file.modified_ns):
-        return version.content_hash
-    return content_hash(file.path)
+@dataclass(frozen=True)
+class _Reader:
+    """How the rows of one file are read: the mapping is None for a file in the contract's own columns."""
+
+    connection: duckdb.DuckDBPyConnection
+    rules: Rules
+    mapping: Mapping | None
+
+
+def due_files(warehouse: Warehouse, files: Sequence[LandedFile], mappings: Map[str, Mapping]) -> list[LandedFile]:
+    """The files, of those in force, whose content is new to the warehouse."""
+    current, _ = _in_force(list(files), mappings)
+    known = warehouse.landed()
+    hashes = _hashes(current, known, mappings)
+    return [
+        file
+        for file in current
+        if (file.kind, file.name) not in known
+        or known[file.kind, file.name].content_hash != hashes[file.kind, file.name]
+    ]
+
+
+def _in_force(files: list[LandedFile], mappings: Map[str, Mapping]) -> tuple[list[LandedFile], dict[str, str]]:
+    """Files without those that a newer edition of the same export replaces; and these, by name, with the newer one's."""
+    replaced: dict[str, str] = {}
+    for source, mapping in mappings.items():
+        names = sorted({file.name for file in files if file.source == source})
+        replaced |= newest_editions(mapping, names)[1]
+    return [file for file in files if file.name not in replaced], replaced
+
+
+def _hashes(
+    files: Sequence[LandedFile], known: dict[tuple[str, str], LandedVersion], mappings: Map[str, Mapping]
+) -> dict[tuple[str, str], str]:
+    """Content hash by kind and name; not read again where size and time of change are those of the version in force.
+
+    What a mapping makes of a file belongs to its content: the hash covers both.
+    """
+    hashes: dict[tuple[str, str], str] = {}
+    by_name: dict[str, str] = {}
+    for file in files:
+        version = known.get((file.kind, file.name))
+        mark = "" if not file.source else f"+{fingerprint(mappings[file.source].mark)[:12]}"
+        if version is not None and (version.bytes, version.modified_ns) == (file.bytes, file.modified_ns):
+            digest = version.content_hash.partition("+")[0]
+        else:
+            digest = by_name.get(file.name) or content_hash(file.path)
+        by_name[file.name] = digest
+        hashes[file.kind, file.name] = digest + mark
+    return hashes
 
 
 def _days(warehouse: Warehouse, kind: Kind) -> dict[str, frozenset[int]]:
@@ -146,23 +202,28 @@ def _days(warehouse: Warehouse, kind: Kind) -> dict[str, frozenset[int]]:
 
 
 def _ingest_file(
-    connection: duckdb.DuckDBPyConnection,
+    reader: _Reader,
     warehouse: Warehouse,
-    file: LandedFile,
-    digest: str,
-    rules: Rules,
+    tables: Sequence[LandedFile],
+    hashes: Map[tuple[str, str], str],
     run_id: str | None,
-) -> FileEntry:
+) -> list[FileEntry]:
+    """Enter what a file brings to each of `tables`; return the entries."""
+    file = tables[0]
     try:
         try:
-            quarantine = _stage(connection, file, rules, carefully=False)
+            staged = _stage(reader, tables, carefully=False)
         except BAD_LINES:
-            quarantine = _stage(connection, file, rules, carefully=True)
+            staged = _stage(reader, tables, carefully=True)
     except (LandingError, OSError) as problem:
-        return FileEntry(
-            kind=file.kind,
+        message = str(problem)
+        staged = _Staged({}, 0, message)
+    entries = []
+    for table in tables:
+        entry = FileEntry(
+            kind=table.kind,
             path=file.name,
-            content_hash=digest,
+            content_hash=hashes[table.kind, table.name],
             bytes=file.bytes,
             modified_ns=file.modified_ns,
             received=None,
@@ -171,32 +232,89 @@ def _ingest_file(
             duplicate_elsewhere=0,
             quarantined=0,
             status="unreadable",
-            message=str(problem),
+            message=staged.problem,
             run_id=run_id,
+            source=file.source,
         )
-    return _settle(connection, warehouse, file, digest, quarantine, run_id)
+        if staged.problem is None:
+            passed_over = staged.passed_over if table.kind == tables[0].kind else 0
+            entry = _settle(
+                reader.connection,
+                warehouse,
+                table,
+                replace(entry, passed_over=passed_over),
+                staged.quarantine[table.kind],
+            )
+        warehouse.record_file(entry)
+        entries.append(entry)
+    return entries
 
 
-def _stage(connection: duckdb.DuckDBPyConnection, file: LandedFile, rules: Rules, *, carefully: bool) -> pl.DataFrame:
-    """Leave the valid rows of a file in the table `staged`, secrets hashed; return the rows set aside.
+@dataclass(frozen=True)
+class _Staged:
+    """What reading a file left: valid rows in `staged_<kind>`, rows set aside by kind, or why it cannot be read."""
+
+    quarantine: dict[Kind, pl.DataFrame]
+    passed_over: int
+    problem: str | None = None
+
+
+def _stage(reader: _Reader, tables: Sequence[LandedFile], *, carefully: bool) -> _Staged:
+    """Leave the valid rows of a file in tables `staged_<kind>`, secrets hashed; return the rows set aside.
 
     A raw id is in memory only for as long as its batch; the table, which may spill to disk, has never held it.
     """
-    columns = stored_columns(file.kind)
-    definitions = ", ".join(f"{column.stored_name} {column.sql_type}" for column in columns)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged ({definitions}, day DATE, row_number BIGINT)")
-    select = ", ".join(f"{_kept(column)} AS {column.stored_name}" for column in columns)
-    kept = [column.name for column in columns]
-    quarantine = []
-    for batch in validate(read_rows(file, carefully=carefully), file.kind, rules).collect_batches(
-        chunk_size=BATCH_ROWS
+    kinds: list[Kind] = [table.kind for table in tables]
+    for kind in kinds:
+        definitions = ", ".join(f"{column.stored_name} {column.sql_type}" for column in stored_columns(kind))
+        reader.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE staged_{kind} ({definitions}, day DATE, row_number BIGINT)"
+        )
+    quarantine: dict[Kind, list[pl.DataFrame]] = {kind: [] for kind in kinds}
+    passed_over = 0
+    for found, passed in validated_batches(
+        reader.connection, reader.rules, reader.mapping, tables[0], carefully=carefully
     ):
-        valid = batch.filter(pl.col(FAULT).is_null()).select(*kept, "day", ROW_NUMBER)
-        connection.register("batch", in_chunks(valid))
-        connection.execute(f"INSERT INTO staged SELECT {select}, day, {ROW_NUMBER} FROM batch")
-        connection.unregister("batch")
-        quarantine.append(refused(batch, file.kind, rules))
-    return pl.concat(quarantine) if quarantine else pl.DataFrame(schema=_REFUSED_SCHEMA)
+        passed_over += passed
+        for kind, batch in found.items():
+            if kind in quarantine:
+                quarantine[kind].append(_stage_batch(reader.connection, batch, kind, reader.rules))
+    together: dict[Kind, pl.DataFrame] = {
+        kind: pl.concat(frames) if frames else pl.DataFrame(schema=_REFUSED_SCHEMA)
+        for kind, frames in quarantine.items()
+    }
+    return _Staged(together, passed_over)
+
+
+def validated_batches(
+    connection: duckdb.DuckDBPyConnection, rules: Rules, mapping: Mapping | None, file: LandedFile, *, carefully: bool
+) -> Iterator[tuple[dict[Kind, pl.DataFrame], int]]:
+    """Validated rows by table, a batch at a time, and how many rows of the file the mapping gives to no table.
+
+    Args:
+        carefully: Read line by line; see `landing.read_rows`.
+    """
+    if mapping is None:
+        valid = validate(read_rows(file, carefully=carefully), file.kind, rules)
+        for batch in valid.collect_batches(chunk_size=BATCH_ROWS):
+            yield {file.kind: batch}, 0
+        return
+    for mapped in mapped_batches(connection, file.path, file.format, mapping, carefully=carefully):
+        found: dict[Kind, pl.DataFrame] = {
+            kind: validate(frame.lazy(), kind, rules).collect() for kind, frame in mapped.tables.items()
+        }
+        yield found, mapped.passed_over
+
+
+def _stage_batch(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame, kind: Kind, rules: Rules) -> pl.DataFrame:
+    columns = stored_columns(kind)
+    kept = [column.name for column in columns]
+    select = ", ".join(f"{_kept(column)} AS {column.stored_name}" for column in columns)
+    valid = batch.filter(pl.col(FAULT).is_null()).select(*kept, "day", ROW_NUMBER)
+    connection.register("batch", in_chunks(valid))
+    connection.execute(f"INSERT INTO staged_{kind} SELECT {select}, day, {ROW_NUMBER} FROM batch")
+    connection.unregister("batch")
+    return refused(batch, kind, rules)
 
 
 def in_chunks(frame: pl.DataFrame) -> pa.Table:
@@ -220,27 +338,28 @@ def _settle(
     connection: duckdb.DuckDBPyConnection,
     warehouse: Warehouse,
     file: LandedFile,
-    digest: str,
+    entry: FileEntry,
     quarantine: pl.DataFrame,
-    run_id: str | None,
 ) -> FileEntry:
-    """Take duplicates out of `staged`, write a part a day, and return the file's ledger entry."""
-    (valid,) = _row(connection, "SELECT count(*) FROM staged")
-    received, quarantined = valid + quarantine.height, quarantine.height
-    keys = ", ".join(column.stored_name for column in key_columns(file.kind))
-    scope = "true" if file.kind == "contributions" else "day"  # a payment's second report may come on another day
-    inside = _remove_repeated(connection, keys, scope)
-    elsewhere = _remove_known(connection, warehouse, file, keys, scope)
+    """Take duplicates out of the staged rows, write a part a day, and return the file's ledger entry."""
+    staged = f"staged_{file.kind}"
+    (valid,) = _row(connection, f"SELECT count(*) FROM {staged}")
+    received = valid + quarantine.height
+    scope = "true" if file.kind in PAYMENT_KINDS else "day"  # a payment's second report may come on another day
+    quarantine = pl.concat([quarantine, _remove_erased(connection, warehouse, file.kind)])
+    quarantined = quarantine.height
+    inside = _remove_repeated(connection, file.kind, scope)
+    elsewhere, displaced = _remove_known(connection, warehouse, file, scope)
     parts: list[NewPart] = []
     names = ", ".join(column.stored_name for column in stored_columns(file.kind))
+    readers = "count(*) - count(reader_key)" if "reader_key" in names else "0"
     bots = "count(CASE WHEN is_bot THEN 1 END)" if "is_bot" in names else "0"
     for day, without_reader, marked in connection.execute(
-        f"SELECT day, count(*) - count(reader_key), {bots} FROM staged GROUP BY day ORDER BY day"
+        f"SELECT day, {readers}, {bots} FROM {staged} GROUP BY day ORDER BY day"
     ).fetchall():
-        select = f"SELECT {names}, day FROM staged WHERE day = DATE '{day.isoformat()}'"
+        select = f"SELECT {names}, day FROM {staged} WHERE day = DATE '{day.isoformat()}'"
         part = warehouse.write_query(connection, select, file.kind, day.isoformat())
         parts.append(replace(part, without_reader=without_reader, bots=marked))
-    accepted = sum(part.rows for part in parts)
     reasons: list[tuple[str, str | None, int, str | None]] = []
     if quarantined:
         ordered = quarantine.sort("row_number").with_columns(pl.lit(file.name).alias("path"))
@@ -251,60 +370,127 @@ def _settle(
             .sort("reason", "column_name")
             .rows()
         )
-    return FileEntry(
-        kind=file.kind,
-        path=file.name,
-        content_hash=digest,
-        bytes=file.bytes,
-        modified_ns=file.modified_ns,
+    return replace(
+        entry,
         received=received,
-        accepted=accepted,
+        accepted=sum(part.rows for part in parts if part.table == file.kind),
         duplicate=inside + elsewhere,
         duplicate_elsewhere=elsewhere,
         quarantined=quarantined,
         status="ingested",
-        message=None,
-        run_id=run_id,
         reasons=tuple(reasons),
         parts=tuple(parts),
+        displaced=tuple(displaced),
     )
 
 
-def _remove_repeated(connection: duckdb.DuckDBPyConnection, keys: str, scope: str) -> int:
-    """Delete staged rows whose key stands earlier in the same file; return how many."""
+def _keys(kind: Kind) -> str:
+    return ", ".join(column.stored_name for column in key_columns(kind))
+
+
+def _rank(kind: Kind, relation: str) -> str:
+    """What orders rows with the same key: the version, then all values, so that the order of arrival decides nothing."""
+    columns = [column.stored_name for column in stored_columns(kind)]
+    version = f"coalesce({relation}.version, -9223372036854775808)" if "version" in columns else "0"
+    return f"row({version}, {', '.join(f'{relation}.{name}' for name in columns if name != 'version')})"
+
+
+def _remove_repeated(connection: duckdb.DuckDBPyConnection, kind: Kind, scope: str) -> int:
+    """Delete staged rows whose key another row of the same file has that ranks above; return how many."""
+    staged, keys = f"staged_{kind}", _keys(kind)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE repeated AS
         SELECT row_number FROM (
-            SELECT row_number, row_number() OVER (PARTITION BY {keys}, {scope} ORDER BY row_number) AS occurrence
-            FROM staged
-            SEMI JOIN (SELECT {keys} FROM staged GROUP BY {keys}, {scope} HAVING count(*) > 1) USING ({keys}))
+            SELECT
+                row_number,
+                row_number() OVER (
+                    PARTITION BY {keys}, {scope} ORDER BY {_rank(kind, "s")} DESC, row_number
+                ) AS occurrence
+            FROM {staged} AS s
+            SEMI JOIN (SELECT {keys} FROM {staged} GROUP BY {keys}, {scope} HAVING count(*) > 1) USING ({keys}))
         WHERE occurrence > 1"""
     )
     (repeated,) = _row(connection, "SELECT count(*) FROM repeated")
     if repeated:
-        connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM repeated)")
+        connection.execute(f"DELETE FROM {staged} WHERE row_number IN (SELECT row_number FROM repeated)")
     return repeated
 
 
 def _remove_known(
-    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, file: LandedFile, keys: str, scope: str
-) -> int:
-    """Delete staged rows whose key another file in force has brought already; return how many."""
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, file: LandedFile, scope: str
+) -> tuple[int, list[DisplacedRows]]:
+    """Delete staged rows whose key another file in force has with a row that ranks as high; return how many.
+
+    Where the staged row ranks above, the other one leaves: its part is written again without it, and the ledger counts it
+    as a duplicate of that file.
+    """
+    staged, keys = f"staged_{file.kind}", _keys(file.kind)
     days = None
     if scope == "day":
-        days = {day.isoformat() for (day,) in connection.execute("SELECT DISTINCT day FROM staged").fetchall()}
-    parts = [str(part.path) for part in warehouse.parts_of_others(file.kind, file.name, days)]
-    if not parts:
-        return 0
+        days = {day.isoformat() for (day,) in connection.execute(f"SELECT DISTINCT day FROM {staged}").fetchall()}
+    others = warehouse.parts_of_others(file.kind, file.name, days)
+    if not others:
+        return 0, []
+    paths = [str(part.path) for part in others]
+    columns = {column.stored_name: column.sql_type for column in stored_columns(file.kind)}
+    found = {
+        row[0]
+        for row in connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet($parts, union_by_name = true)", {"parts": paths}
+        ).fetchall()
+    }
+    select = ", ".join(
+        name if name in found else f"CAST(NULL AS {sql_type}) AS {name}" for name, sql_type in columns.items()
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known AS
-        SELECT row_number FROM staged SEMI JOIN read_parquet($parts, union_by_name = true) USING ({keys})""",
-        {"parts": parts},
+        SELECT s.row_number, o.filename, {_rank(file.kind, "s")} > {_rank(file.kind, "o")} AS wins
+        FROM {staged} AS s
+        JOIN (
+            SELECT {select}, day, filename FROM read_parquet($parts, union_by_name = true, filename = true)
+            SEMI JOIN {staged} USING ({keys})
+        ) AS o USING ({keys})
+        WHERE {"true" if scope == "true" else "s.day = o.day"}""",
+        {"parts": paths},
     )
-    (known,) = _row(connection, "SELECT count(*) FROM known")
-    if known:
-        connection.execute("DELETE FROM staged WHERE row_number IN (SELECT row_number FROM known)")
-    return known
+    connection.execute(
+        f"DELETE FROM {staged} WHERE row_number IN (SELECT row_number FROM known GROUP BY row_number HAVING NOT bool_and(wins))"
+    )
+    (lost,) = _row(
+        connection, "SELECT count(*) FROM (SELECT row_number FROM known GROUP BY row_number HAVING NOT bool_and(wins))"
+    )
+    displaced = []
+    losing = connection.execute(
+        f"SELECT DISTINCT filename FROM known WHERE wins AND row_number IN (SELECT row_number FROM {staged}) ORDER BY filename"
+    ).fetchall()
+    by_path = {str(part.path): part for part in others}
+    for (path,) in losing:
+        part = by_path[path]
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE kept_rows AS SELECT * FROM read_parquet($part, hive_partitioning = false) "
+            f"ANTI JOIN (SELECT {keys} FROM {staged} WHERE row_number IN (SELECT row_number FROM known WHERE wins)) USING ({keys})",
+            {"part": path},
+        )
+        displaced.append(warehouse.write_smaller(connection, "kept_rows", part))
+    return lost, displaced
+
+
+def _remove_erased(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, kind: Kind) -> pl.DataFrame:
+    """Delete staged rows of readers who asked to be forgotten; return them as rows set aside, which name nobody."""
+    marks = warehouse.erased_marks()
+    names = [
+        column.stored_name for column in stored_columns(kind) if column.stored_name in ("reader_key", "linked_key")
+    ]
+    none = pl.DataFrame(schema=_REFUSED_SCHEMA)
+    if not marks or not names:
+        return none
+    connection.register("erased_marks", pl.DataFrame(marks, schema=ERASED_SCHEMA, orient="row").to_arrow())
+    held = " OR ".join(is_erased(name) for name in names)
+    rows = connection.sql(f"SELECT row_number FROM staged_{kind} WHERE {held}").pl()
+    if rows.height:
+        connection.execute(f"DELETE FROM staged_{kind} WHERE {held}")
+    connection.unregister("erased_marks")
+    return pl.concat([none, rows.with_columns(pl.lit("erased_reader").alias("reason"))], how="diagonal")
 
 
 def _row(connection: duckdb.DuckDBPyConnection, statement: str) -> tuple[int, ...]:

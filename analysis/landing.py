@@ -1,7 +1,7 @@
 """Landed files: which there are, and their rows as they stand, before any rule is applied.
 
-`landing/<kind>/<delivery date>/…` holds Parquet, NDJSON or CSV; text may be gzip or zstd. The delivery folder decides
-nothing. A file is read by Polars; where Polars refuses it because of some lines, it is read again line by line, so that
+`landing/<kind>/<delivery date>/…` holds Parquet, NDJSON or CSV in the contract's columns, `landing/<source>/…` the export of
+a source, which `sources/` maps; text may be gzip or zstd. The delivery folder decides nothing. A file is read by Polars; where Polars refuses it because of some lines, it is read again line by line, so that
 the lines that are at fault can be named and the others go on.
 """
 
@@ -12,9 +12,10 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import polars as pl
@@ -25,7 +26,13 @@ from analysis.errors import LandingError
 
 Format = Literal["parquet", "ndjson", "csv"]
 
-_SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv"}
+_SUFFIXES: dict[str, Format] = {
+    ".parquet": "parquet",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
 _COMPRESSIONS = ("", ".gz", ".zst")
 
 #: Column that numbers the rows of a file from 1; the first row of data is 1.
@@ -44,7 +51,13 @@ BAD_LINES = (
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file below the landing folder. `name` is its path there, `/`-separated; it came from outside."""
+    """A file below the landing folder, as the rows of one table that it brings.
+
+    Attributes:
+        kind: The table; a file of a source is a `LandedFile` for each table that its mapping yields.
+        name: Its path below the landing folder, `/`-separated; it came from outside.
+        source: The source of `askwell.toml` whose folder it stands in; empty for files in the contract's own columns.
+    """
 
     kind: Kind
     name: str
@@ -52,10 +65,16 @@ class LandedFile:
     format: Format
     bytes: int
     modified_ns: int
+    source: str = ""
 
 
-def landed_files(landing: Path) -> tuple[list[LandedFile], list[str]]:
+def landed_files(
+    landing: Path, sources: Mapping[str, tuple[Kind, ...]] = MappingProxyType({})
+) -> tuple[list[LandedFile], list[str]]:
     """Return the files to read, in order of kind and name, and the names of files that no rule covers.
+
+    Args:
+        sources: Tables that the mapping of each source yields, by the name of its folder.
 
     Hidden files and files that are still being written (`.tmp`, `.part`) are left alone.
     """
@@ -69,14 +88,17 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], list[str]]:
         relative = path.relative_to(landing)
         kind = relative.parts[0]
         file_format = format_of(path)
-        if kind not in KINDS or len(relative.parts) < 2 or file_format is None:
+        tables = (cast("Kind", kind),) if kind in KINDS else sources.get(kind, ())
+        if not tables or len(relative.parts) < 2 or file_format is None:
             strange.append(relative.as_posix())
             continue
         status = path.stat()
-        files.append(
-            LandedFile(cast("Kind", kind), relative.as_posix(), path, file_format, status.st_size, status.st_mtime_ns)
-        )
-    return files, strange
+        source = kind if kind in sources else ""
+        files += [
+            LandedFile(table, relative.as_posix(), path, file_format, status.st_size, status.st_mtime_ns, source)
+            for table in tables
+        ]
+    return sorted(files, key=lambda file: (KINDS.index(file.kind), file.name)), strange
 
 
 def format_of(path: Path) -> Format | None:
@@ -130,7 +152,7 @@ def _scan_parquet(path: Path) -> pl.LazyFrame:
         frame = pl.scan_parquet(path)
         frame.collect_schema()
     except (*BAD_LINES, OSError) as problem:
-        raise LandingError(f"the file is no readable Parquet ({_first_line(problem)})") from None
+        raise LandingError(f"the file is no readable Parquet ({first_line(problem)})") from None
     return frame
 
 
@@ -146,7 +168,7 @@ def _number(frame: pl.LazyFrame) -> pl.LazyFrame:
 def _read_carefully(file: LandedFile, names: list[str]) -> pl.LazyFrame:
     """Read line by line with the standard library; slow, and only for files that have a bad line."""
     columns: dict[str, list[Any]] = {name: [] for name in (*names, ROW_NUMBER, IS_UNREADABLE)}
-    rows = _json_rows(file.path) if file.format == "ndjson" else _csv_rows(file.path)
+    rows = _json_rows(file.path) if file.format == "ndjson" else csv_rows(file.path)
     for number, row in enumerate(rows, start=1):
         for name in names:
             columns[name].append(None if row is None else _as_text(row.get(name)))
@@ -157,7 +179,7 @@ def _read_carefully(file: LandedFile, names: list[str]) -> pl.LazyFrame:
 
 
 def _json_rows(path: Path) -> Iterator[dict[str, Any] | None]:
-    for line in _lines(path):
+    for line in lines_of(path):
         if not line.strip():
             continue
         try:
@@ -167,15 +189,22 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any] | None]:
         yield row if isinstance(row, dict) else None
 
 
-def _csv_rows(path: Path) -> Iterator[dict[str, Any] | None]:
-    header: list[str] | None = None
-    for line in _lines(path):
+def csv_rows(
+    path: Path, *, separator: str = ",", quote: str = '"', encoding: str = "utf-8", header: list[str] | None = None
+) -> Iterator[dict[str, Any] | None]:
+    """Rows of a CSV file, line by line; None for a line that is no row. Without `header` the first line names columns."""
+    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    for line in lines_of(path):
         if not line.strip():
             if header is not None:
                 yield {}  # a row without any value, as the quick reader has it
             continue
         try:
-            fields = next(csv.reader([line.decode("utf-8")], strict=True))
+            fields = next(
+                csv.reader(
+                    [line.decode(encoding)], strict=True, delimiter=separator, quotechar=quote or None, quoting=quoting
+                )
+            )
         except (UnicodeDecodeError, csv.Error, StopIteration):
             yield None
             continue
@@ -188,7 +217,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def _header(path: Path) -> list[str]:
-    for line in _lines(path):
+    for line in lines_of(path):
         try:
             return next(csv.reader([line.decode("utf-8-sig")]), [])
         except (UnicodeDecodeError, csv.Error):
@@ -196,7 +225,8 @@ def _header(path: Path) -> list[str]:
     return []
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Lines of a text file as bytes, decompressed where its name says so."""
     try:
         with path.open("rb") as raw:
             if path.name.lower().endswith(".gz"):
@@ -206,7 +236,7 @@ def _lines(path: Path) -> Iterator[bytes]:
             else:
                 yield from raw
     except (OSError, EOFError) as problem:
-        raise LandingError(f"the file is damaged ({_first_line(problem)})") from None
+        raise LandingError(f"the file is damaged ({first_line(problem)})") from None
 
 
 def _as_text(value: object) -> str | None:
@@ -215,5 +245,6 @@ def _as_text(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _first_line(problem: BaseException) -> str:
+def first_line(problem: BaseException) -> str:
+    """The first line of what an exception says."""
     return str(problem).splitlines()[0] if str(problem) else type(problem).__name__

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import polars as pl
-from babel.numbers import get_currency_precision
+from babel.numbers import list_currencies
 
 from analysis.errors import Mistake, SettingsError
 from analysis.settings import Settings
@@ -19,9 +20,27 @@ RATE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
+#: Currencies of ISO 4217 (list one of the maintenance agency) whose minor unit is not the hundredth. CLDR, and so Babel,
+#: tells how many decimals people write (none for the Serbian dinar), which is another question.
+_DIGITS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"), 0
+    ),
+    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+
+
+@cache
+def minor_digits() -> dict[str, int]:
+    """Decimal places of every ISO 4217 currency by its code: 2 for GBP, 0 for JPY, 3 for KWD."""
+    return {code: _DIGITS.get(code, 2) for code in sorted(list_currencies())}
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """Return an amount in major units as minor units: 12.5 GBP is 1250, 12 JPY is 12."""
-    return int((amount * 10 ** get_currency_precision(currency)).to_integral_value())
+    return int((amount * 10 ** minor_digits().get(currency, 2)).to_integral_value())
 
 
 def read_rates(settings: Settings) -> pl.DataFrame:

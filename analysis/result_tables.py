@@ -180,17 +180,22 @@ RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECI
 
 LEDGER = ResultTable(
     "ledger",
-    "file ever landed (one row per version of its content)",
+    "file ever landed and table that it brings rows to (one row per version of its content)",
     {
         "file_id": (pl.Int64, "Number of the file, in order of ingestion."),
-        "kind": (pl.String, "pageviews, appeal_events or contributions."),
+        "kind": (pl.String, "Table of the contract."),
+        "source": (pl.String, "Source whose mapping read the file; empty for a file in the contract's columns."),
         "path": (pl.String, "Path below the landing folder. Untrusted text."),
-        "content_hash": (pl.String, "SHA-256 of the file's bytes, hexadecimal."),
+        "content_hash": (
+            pl.String,
+            "SHA-256 of the file's bytes, hexadecimal; of a source with a mark of its mapping.",
+        ),
         "bytes": (pl.Int64, "Size of the file."),
-        "received": (pl.Int64, "Rows in the file; absent when it could not be read as a whole."),
+        "received": (pl.Int64, "Rows in the file for the table; absent when it could not be read as a whole."),
         "accepted": (pl.Int64, "Rows in the warehouse."),
         "duplicate": (pl.Int64, "Rows whose key was already there."),
         "quarantined": (pl.Int64, "Rows set aside with a reason."),
+        "passed_over": (pl.Int64, "Rows of the file that its mapping gives to no table; told of its first table."),
         "status": (pl.String, "`ingested`, `unreadable`, or `superseded` by a newer content of the same path."),
         "message": (pl.String, "Why the file could not be read."),
         "ingested_at": (pl.Datetime("us"), "When, in UTC."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from babel.numbers import list_currencies
 from pydantic import Field, field_validator
 
 from analysis.configuration import Section, read_toml
+from analysis.contract import KINDS
 from analysis.errors import Mistake, SettingsError
 from analysis.registry import Experiment
 
@@ -69,6 +71,7 @@ class Folders(Section):
     experiments: Path = Path("experiments")
     site: Path = Path("site")
     database: Path = Path("askwell.duckdb")
+    mappings: Path = Path("mappings")
 
 
 class Identity(Section):
@@ -138,6 +141,22 @@ class Machine(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
+class SourceSettings(Section):
+    """An export that is not in the contract's columns: files in `landing/<name>/…` are read by a mapping.
+
+    Attributes:
+        mapping: Name of a mapping that comes with Askwell, or of a folder in `folders.mappings`.
+        columns: Where a field of the mapping stands in these files, where that is another column than it says.
+        options: Values of the mapping's options.
+    """
+
+    mapping: str
+    columns: dict[str, str] = Field(default={})
+    options: dict[str, str] = Field(default={})
+    separator: Annotated[str, Field(pattern=r"^(.|tab)?$")] = ""
+    encoding: str = ""
+
+
 class SettingsFile(Section):
     """`askwell.toml` as it stands on disk."""
 
@@ -150,6 +169,17 @@ class SettingsFile(Section):
     brief: Brief = Brief()
     retention: Retention = Retention()
     machine: Machine = Machine()
+    sources: dict[str, SourceSettings] = Field(default={})
+
+    @field_validator("sources")
+    @classmethod
+    def _source_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}", name) or name in KINDS:
+                raise ValueError(
+                    f"a source is named by small letters, digits, - and _, and not {', '.join(KINDS)}; {name!r} is not"
+                )
+        return value
 
 
 @dataclass(frozen=True)
@@ -166,6 +196,7 @@ class Settings:
     brief: Brief
     retention: Retention
     machine: Machine
+    sources: dict[str, SourceSettings]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -254,4 +285,5 @@ def read_settings(path: Path) -> Settings:
         brief=content.brief,
         retention=content.retention,
         machine=content.machine,
+        sources=content.sources,
     )

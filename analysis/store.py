@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -67,8 +67,23 @@ class NewPart:
 
 
 @dataclass(frozen=True)
+class DisplacedRows:
+    """A part of another file, written again without the rows that a newer version of them replaces."""
+
+    old: Part
+    new: NewPart
+    rows: int
+
+
+@dataclass(frozen=True)
 class FileEntry:
-    """What became of one landed file: received = accepted + duplicate + quarantined, unless it is unreadable."""
+    """What one landed file brought to one table: received = accepted + duplicate + quarantined.
+
+    Attributes:
+        received: Rows meant for the table; None for a file that cannot be read.
+        passed_over: Rows of a source's file that its mapping gives to no table; told of the file's first table.
+        displaced: Rows of other files that rows of this one replace.
+    """
 
     kind: str
     path: str
@@ -83,8 +98,11 @@ class FileEntry:
     status: str
     message: str | None
     run_id: str | None
+    source: str = ""
+    passed_over: int = 0
     reasons: tuple[tuple[str, str | None, int, str | None], ...] = ()
     parts: tuple[NewPart, ...] = field(default=())
+    displaced: tuple[DisplacedRows, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,7 @@ class Warehouse:
         with self._locked("lock", wait_seconds, holder):
             with self._catalogue() as catalogue:
                 catalogue.executescript(f"BEGIN; {_catalogue_sql()} COMMIT;")
+                _add_columns(catalogue)
                 self._check_version(catalogue)
             self._sweep()
             yield
@@ -372,7 +391,8 @@ class Warehouse:
                 )
             new_id = catalogue.execute(
                 "INSERT INTO files (kind, path, content_hash, bytes, modified_ns, received, accepted, duplicate, duplicate_elsewhere, "
-                "quarantined, status, message, ingested_at, run_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "quarantined, status, message, ingested_at, run_id, source, passed_over) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     entry.kind,
                     entry.path,
@@ -388,6 +408,8 @@ class Warehouse:
                     entry.message,
                     now,
                     entry.run_id,
+                    entry.source,
+                    entry.passed_over,
                 ),
             ).lastrowid
             if new_id is None:
@@ -396,7 +418,54 @@ class Warehouse:
                 "INSERT INTO quarantine_reasons VALUES (?, ?, ?, ?, ?)", [(new_id, *reason) for reason in entry.reasons]
             )
             self._enter(catalogue, entry.parts, new_id, now)
+            for displaced in entry.displaced:
+                self._displace(catalogue, displaced, now)
             return new_id
+
+    def _displace(self, catalogue: sqlite3.Connection, displaced: DisplacedRows, now: str) -> None:
+        """Put the smaller part in the place of the old one, and count what left as duplicates of its file."""
+        (file_id,) = catalogue.execute(
+            "SELECT file_id FROM parts WHERE part_id = ?", (displaced.old.part_id,)
+        ).fetchone()
+        catalogue.execute("UPDATE parts SET retired_at = ? WHERE part_id = ?", (now, displaced.old.part_id))
+        if displaced.new.rows:
+            self._enter(catalogue, [displaced.new], file_id, now)
+        catalogue.execute(
+            "UPDATE files SET accepted = accepted - ?, duplicate = duplicate + ?, duplicate_elsewhere = duplicate_elsewhere + ? "
+            "WHERE file_id = ?",
+            (displaced.rows, displaced.rows, displaced.rows, file_id),
+        )
+
+    def write_smaller(self, connection: duckdb.DuckDBPyConnection, relation: str, part: Part) -> DisplacedRows:
+        """Write what is left of an event part, held by `relation`, as a new part in its place."""
+        new = self.write_query(connection, f"SELECT * FROM {relation}", part.table, part.scope)
+        names = {row[0] for row in connection.execute(f"DESCRIBE {relation}").fetchall()}
+        readers = "count(*) - count(reader_key)" if "reader_key" in names else "0"
+        bots = "count(CASE WHEN is_bot THEN 1 END)" if "is_bot" in names else "0"
+        without_reader, marked = connection.execute(f"SELECT {readers}, {bots} FROM {relation}").fetchall()[0]
+        return DisplacedRows(part, replace(new, without_reader=without_reader, bots=marked), part.rows - new.rows)
+
+    def retire_files(self, names: Sequence[tuple[str, str]]) -> None:
+        """Take landed files, by kind and path, out of force: a newer edition of the same export replaces them."""
+        if not names:
+            return
+        with self._catalogue() as catalogue:
+            now = _now()
+            for kind, path in names:
+                found = catalogue.execute(
+                    "SELECT file_id FROM files WHERE kind = ? AND path = ? AND status <> 'superseded'", (kind, path)
+                ).fetchall()
+                for (file_id,) in found:
+                    catalogue.execute("UPDATE files SET status = 'superseded' WHERE file_id = ?", (file_id,))
+                    catalogue.execute(
+                        "UPDATE parts SET retired_at = ? WHERE file_id = ? AND retired_at IS NULL", (now, file_id)
+                    )
+
+    # -- readers who asked to be forgotten ----------------------------------------------------------------------
+
+    def erased_marks(self) -> list[tuple[int, str]]:
+        """Marks of readers whose rows are refused for ever, as `erasure.py` makes them: bucket and digest."""
+        return [(int(bucket), digest) for bucket, digest in self._rows("SELECT bucket, digest FROM erased")]
 
     def ledger(self) -> pl.DataFrame:
         """One row per landed file and content. Schema `result_tables.LEDGER`."""
@@ -519,6 +588,17 @@ def read_parts(
         f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "
         "hive_partitioning = false)"
     )
+
+
+def _add_columns(catalogue: sqlite3.Connection) -> None:
+    """Give a catalogue of an older Askwell the columns that came later; its rows have their defaults."""
+    present = {row[1] for row in catalogue.execute("PRAGMA table_info(files)")}
+    for name, definition in (
+        ("source", "TEXT NOT NULL DEFAULT ''"),
+        ("passed_over", "INTEGER NOT NULL DEFAULT 0"),
+    ):
+        if name not in present:
+            catalogue.execute(f"ALTER TABLE files ADD COLUMN {name} {definition}")
 
 
 def _catalogue_sql() -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 import polars as pl
-from babel.numbers import get_currency_precision, list_currencies
 
+from analysis.bots import is_crawler
 from analysis.contract import CONTRACT, Column, Kind
 from analysis.landing import IS_UNREADABLE, ROW_NUMBER
+from analysis.money import minor_digits
 from analysis.registry import Experiment
 
 #: Why a row is set aside, as `reason` in the quarantine; the words stand in docs/contract.md and on the data-health page.
@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "no_rate": "There is no exchange rate for the currency within seven days before the payment.",
     "negative_amount": "The amount is below 0; money paid back is a row of its own with refund_of.",
     "future_timestamp": "The event lies in the future of the machine that read it.",
+    "erased_reader": "The reader asked to be forgotten.",
 }
 
 #: Column with the number of a row's first fault.
@@ -94,12 +95,20 @@ def validate(rows: pl.LazyFrame, kind: Kind, rules: Rules) -> pl.LazyFrame:
             _parse(column, pl.col(f"raw_{column.name}"), schema[column.name]).alias(column.name) for column in columns
         )
     )
+    if "received_at" in schema:
+        ahead = pl.col("occurred_at") > pl.col("received_at") + CLOCK_SKEW
+        typed = typed.with_columns(
+            pl.when(ahead).then(pl.col("received_at")).otherwise(pl.col("occurred_at")).alias("occurred_at")
+        )
     typed = typed.with_columns(
         pl.col("occurred_at").dt.convert_time_zone(rules.time_zone).dt.date().alias("day"),
         pl.col("occurred_at").dt.replace_time_zone(None),
     )
     if kind == "contributions":
         typed = _in_reporting_currency(typed, rules)
+    if "is_bot" in typed.collect_schema():
+        crawler = _is_crawler(schema["user_agent"])
+        typed = typed.with_columns(pl.coalesce(pl.col("is_bot") | crawler, crawler).alias("is_bot"))
     faults = _faults(kind, rules)
     chain = pl.when(faults[0].holds.fill_null(value=False)).then(pl.lit(0, pl.UInt8))
     for number, fault in enumerate(faults[1:], start=1):
@@ -180,6 +189,13 @@ def _parse(column: Column, raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
             return _moment(raw, dtype)
 
 
+def _is_crawler(dtype: pl.DataType) -> pl.Expr:
+    """Null, and not false, where no user agent was sent: `is_bot` stays what the sender says of it."""
+    if not _is_text(dtype):
+        return pl.lit(None, pl.Boolean)
+    return pl.col("user_agent").map_batches(is_crawler, return_dtype=pl.Boolean)
+
+
 def _number_as_text(raw: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_float():  # an id that a data frame library turned into 1234.0
         return (
@@ -234,7 +250,7 @@ def _column_faults(column: Column, rules: Rules) -> list[_Fault]:
         faults.append(_Fault(raw.is_not_null() & ~known, "unknown_currency", column))
     if column.name == "amount_minor":
         faults.append(_Fault(parsed < 0, "negative_amount", column))
-    if column.type == "timestamp":
+    if column.name == "occurred_at":
         latest = (rules.now + CLOCK_SKEW).replace(tzinfo=None)
         faults.append(_Fault(parsed > pl.lit(latest, pl.Datetime("us")), "future_timestamp", column))
     return faults
@@ -278,12 +294,6 @@ def _in_reporting_currency(typed: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
         .otherwise((pl.col("amount_minor") * pl.col("rate") * scale).round(0).cast(pl.Int64, strict=False))
         .alias("reporting_minor")
     )
-
-
-@cache
-def minor_digits() -> dict[str, int]:
-    """Decimal places of every ISO 4217 currency by its code: 2 for GBP, 0 for JPY (CLDR through Babel)."""
-    return {code: get_currency_precision(code) for code in sorted(list_currencies())}
 
 
 def _example(column: Column) -> pl.Expr:

@@ -12,10 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import typer
-from babel.numbers import get_currency_precision, list_currencies
+from babel.numbers import list_currencies
 
 from analysis.errors import TableError
-from analysis.money import to_minor
+from analysis.money import minor_digits, to_minor
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, table_results
 from analysis.tables import TableColumns, tally
 from askwell.analyze_json import as_document
@@ -56,7 +56,7 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
     """
     _require_sense(options)
     currency = options.currency or NO_CURRENCY
-    exponent = get_currency_precision(currency)
+    exponent = minor_digits().get(currency, 2)
     tallies = tally(file, _columns(options), exponent=exponent, cap=options.cap)
     plan = _plan(options, currency)
     found = table_results(tallies, plan, name=file.name, now=datetime.now(UTC).replace(microsecond=0))

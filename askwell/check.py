@@ -7,16 +7,19 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import typer
 
 from analysis.contract import KINDS
 from analysis.errors import AskwellError, ConfigurationError, LandingError
-from analysis.landing import BAD_LINES, LandedFile, content_hash, landed_files, read_rows
+from analysis.ingestion import due_files, validated_batches
+from analysis.landing import BAD_LINES, LandedFile
 from analysis.money import read_rates
 from analysis.registry import Experiment, read_experiment
 from analysis.settings import Settings, read_settings
+from analysis.sources.mapping import Mapping, files_to_read, source_mappings
 from analysis.store import Warehouse
-from analysis.validation import REASONS, Rules, refused, validate
+from analysis.validation import REASONS, Rules, refused
 from askwell.run import printable, progress_bar
 
 
@@ -37,13 +40,9 @@ def check_workspace(settings_file: Path, *, as_json: bool) -> None:
     except ConfigurationError as problem:
         mistakes.append(str(problem))
         rates = None
-    files, strange = landed_files(settings.folders.landing)
-    known = Warehouse(settings).landed()
-    due = [
-        file
-        for file in files
-        if (file.kind, file.name) not in known or known[file.kind, file.name].content_hash != content_hash(file.path)
-    ]
+    mappings = source_mappings(settings)
+    files, strange = files_to_read(settings, mappings)
+    due = due_files(Warehouse(settings), files, mappings)
     previews: list[dict[str, object]] = []
     if rates is not None:
         rules = Rules.of(
@@ -56,7 +55,7 @@ def check_workspace(settings_file: Path, *, as_json: bool) -> None:
         with progress_bar(visible=not as_json) as reporter:
             for number, file in enumerate(due):
                 reporter("Reading landed files", file.name, number, len(due))
-                previews.append(_preview(file, rules))
+                previews.append(_preview(file, rules, mappings.get(file.source)))
             reporter("Reading landed files", "", len(due), len(due))
     if as_json:
         typer.echo(
@@ -92,25 +91,28 @@ def _registry(settings: Settings) -> tuple[list[Experiment], list[str]]:
     return list(experiments.values()), mistakes
 
 
-def _preview(file: LandedFile, rules: Rules) -> dict[str, object]:
+def _preview(file: LandedFile, rules: Rules, mapping: Mapping | None) -> dict[str, object]:
     try:
         try:
-            counts = _count(file, rules, carefully=False)
+            counts = _count(file, rules, mapping, carefully=False)
         except BAD_LINES:
-            counts = _count(file, rules, carefully=True)
+            counts = _count(file, rules, mapping, carefully=True)
     except (LandingError, OSError) as problem:
         return {"file": file.name, "kind": file.kind, "unreadable": str(problem)}
     refused = {reason: rows for reason, rows in counts.items() if reason is not None}
     return {"file": file.name, "kind": file.kind, "rows": sum(counts.values()), "refused": refused}
 
 
-def _count(file: LandedFile, rules: Rules, *, carefully: bool) -> dict[str | None, int]:
+def _count(file: LandedFile, rules: Rules, mapping: Mapping | None, *, carefully: bool) -> dict[str | None, int]:
     """Rows of the file by the reason for which they would be set aside; None for those that would be accepted."""
     counts: Counter[str | None] = Counter()
-    for batch in validate(read_rows(file, carefully=carefully), file.kind, rules).collect_batches():
-        bad = refused(batch, file.kind, rules)
-        counts[None] += batch.height - bad.height
-        counts.update(bad["reason"].to_list())
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for found, _ in validated_batches(connection, rules, mapping, file, carefully=carefully):
+            batch = found[file.kind]
+            bad = refused(batch, file.kind, rules)
+            counts[None] += batch.height - bad.height
+            counts.update(bad["reason"].to_list())
     return dict(counts)
 
 
@@ -142,5 +144,5 @@ def _print(
             typer.echo(f"  {name}: {preview['rows']} rows, none set aside")
     for name in strange:
         typer.echo(
-            f"  {printable(name)}: no rule covers it ({'|'.join(KINDS)}/<date>/*.parquet|ndjson|csv[.gz|.zst]); left alone"
+            f"  {printable(name)}: no rule covers it ({'|'.join([*KINDS, *settings.sources])}/<date>/*.parquet|ndjson|csv[.gz|.zst]); left alone"
         )

@@ -83,8 +83,22 @@ def run(
 
 
 @app.command()
-def check(settings: SettingsOption = _HERE, json: JsonOption = False) -> None:
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file of a source, with --source; it need not have landed.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Source of askwell.toml by which to read FILE.")] = None,
+    settings: SettingsOption = _HERE,
+    json: JsonOption = False,
+) -> None:
     """Read settings, registry and landing folder; say every mistake, and what would be ingested."""
+    if (file is None) != (source is None):
+        raise typer.BadParameter("--source and FILE go together")
+    if file is not None and source is not None:
+        from askwell.check_source import check_source
+
+        check_source(settings, source, file, as_json=json)
+        return
     from askwell.check import check_workspace
 
     check_workspace(settings, as_json=json)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from analysis.contract import CONTRACT, DAY, KINDS, REPORTING_COLUMNS, Column, Kind, key_columns
+from analysis.contract import CONTRACT, DAY, KINDS, PAYMENT_KINDS, REPORTING_COLUMNS, Column, Kind, key_columns
 from analysis.validation import CLOCK_SKEW, RATE_AGE, REASONS
 
 _TYPES = {
@@ -30,6 +30,10 @@ _KINDS: dict[Kind, str] = {
     "paywall `blocked` somebody; somebody `registered`.",
     "contributions": "One row for each report of a payment or of a refund, whatever led to it. Send all of them, not only "
     "those that an appeal brought in: what a reader gives inside the outcome window counts, whichever button was used.",
+    "payment_details": "One row for what the payment provider tells of a payment elsewhere: what it kept, what it paid out, "
+    "whether an invoice began a pledge or continued one. Not needed where contributions say it themselves.",
+    "identity_links": "One row for each time two ids were seen to belong to one person. Readers whose ids are linked are "
+    "counted as one.",
 }
 
 
@@ -53,7 +57,8 @@ What Askwell reads, column by column. `askwell check` says what it would do with
 
     landing/<kind>/<delivery date>/<any name>
 
-- `<kind>` is {_listed(KINDS)}.
+- `<kind>` is {_listed(KINDS)}. An export in other columns goes to `landing/<source>/` and is read by a mapping
+  (docs/sources.md).
 - `<delivery date>` is the day on which the file was delivered, such as `2026-10-06`. It decides nothing but which
   days a run names in advance: a row belongs to the day of its own event.
 - The ending names the format: `.parquet`, `.ndjson` or `.jsonl` (one JSON object a line), `.csv` (with a header line,
@@ -85,8 +90,9 @@ Every stored row has a column `day`: {_lowered(DAY.meaning)} The zone is
 
 ## Duplicates
 
-A row is a duplicate when its key is there already, in the same file or in another one in force. The row that came first
-is kept, the other is counted as a duplicate and dropped.
+A row is a duplicate when its key is there already, in the same file or in another one in force. The row with the higher
+`version` is kept; without versions, the one whose values sort last: which file came first decides nothing, so files may
+arrive in any order. The other row is counted as a duplicate and dropped.
 
 {_table(("kind", "key", "sought"), [(f"`{kind}`", _key(kind), _sought(kind)) for kind in KINDS])}
 
@@ -143,7 +149,7 @@ def _key(kind: Kind) -> str:
 
 
 def _sought(kind: Kind) -> str:
-    return "on every day" if kind == "contributions" else "on the same day"
+    return "on every day" if kind in PAYMENT_KINDS else "on the same day"
 
 
 def _listed(values: tuple[str, ...]) -> str:

@@ -19,8 +19,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from analysis.errors import AskwellError, NothingToReport
 from analysis.ingestion import ingest
-from analysis.landing import landed_files
 from analysis.settings import read_settings
+from analysis.sources.mapping import files_to_read, source_mappings
 from analysis.store import Warehouse
 
 if TYPE_CHECKING:
@@ -99,7 +99,11 @@ def execute(
     warehouse = Warehouse(settings)
     last = workspace.clock().astimezone(settings.zone).date() - timedelta(days=1)
     known = warehouse.landed()
-    fresh = [file.name for file in landed_files(settings.folders.landing)[0] if (file.kind, file.name) not in known]
+    fresh = [
+        file.name
+        for file in files_to_read(settings, source_mappings(settings))[0]
+        if (file.kind, file.name) not in known
+    ]
     first, last = days_of(fresh, last, settings.publisher)
     job = PUBLISH if publish_only else EVERYTHING
     with warehouse.running(), dg.DagsterInstance.get() as instance:

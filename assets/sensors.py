@@ -7,8 +7,9 @@ from datetime import timedelta
 import dagster as dg
 
 from analysis.errors import AskwellError
-from analysis.landing import content_hash, landed_files
+from analysis.landing import content_hash
 from analysis.settings import Publisher
+from analysis.sources.mapping import files_to_read, source_mappings
 from assets.partitions import days_of, range_tags
 from assets.resources import Workspace
 
@@ -38,7 +39,7 @@ def landing_sensor(job_name: str, publisher: Publisher) -> dg.SensorDefinition:
         except AskwellError as problem:
             return dg.SkipReason(str(problem))
         seen: dict[str, list[str]] = json.loads(context.cursor) if context.cursor else {}
-        files, _ = landed_files(settings.folders.landing)
+        files, _ = files_to_read(settings, source_mappings(settings))
         fresh: dict[str, str] = {}
         cursor: dict[str, list[str]] = {}
         for file in files:

@@ -21,9 +21,10 @@ from typing import Any, Literal
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton
 from babel.lists import format_list
-from babel.numbers import NumberPattern, format_decimal, get_currency_precision
+from babel.numbers import NumberPattern, format_decimal
 
 from analysis.experiment_result import NO_CURRENCY, Audience, ExperimentResult
+from analysis.money import minor_digits
 from analysis.registry import Experiment
 from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth, metric_kind
 from dashboards.theme import Arm
@@ -233,7 +234,7 @@ class Voice:
     @property
     def exponent(self) -> int:
         """Decimals of the currency: 2 for the pound, 0 for the yen."""
-        return get_currency_precision(self.currency)
+        return minor_digits().get(self.currency, 2)
 
     def money(self, minor: float, *, digits: int | None = None, plus: bool = False) -> str:
         """Return minor units as money, with the currency's decimals unless `digits` says otherwise."""

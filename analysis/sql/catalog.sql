@@ -22,7 +22,9 @@ CREATE TABLE IF NOT EXISTS files (
     status TEXT NOT NULL,
     message TEXT,
     ingested_at TEXT NOT NULL,
-    run_id TEXT
+    run_id TEXT,
+    source TEXT NOT NULL DEFAULT '',
+    passed_over INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS files_by_path ON files (kind, path);
 CREATE TABLE IF NOT EXISTS quarantine_reasons (
@@ -51,4 +53,11 @@ CREATE TABLE IF NOT EXISTS editions (
     as_of TEXT,
     inputs TEXT NOT NULL,
     published_at TEXT NOT NULL
+);
+-- Readers who asked to be forgotten: a digest from which neither the id nor its hash can be read, and the twenty bits of
+-- the hash by which ingestion finds the few rows whose digest it has to take.
+CREATE TABLE IF NOT EXISTS erased (
+    bucket INTEGER NOT NULL,
+    digest TEXT PRIMARY KEY,
+    erased_at TEXT NOT NULL
 );
