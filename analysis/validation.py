@@ -108,7 +108,7 @@ def validate(rows: pl.LazyFrame, kind: Kind, rules: Rules) -> pl.LazyFrame:
         typed = _in_reporting_currency(typed, rules)
     if "is_bot" in typed.collect_schema():
         crawler = _is_crawler(schema["user_agent"])
-        typed = typed.with_columns(pl.coalesce(pl.col("is_bot") | crawler, crawler).alias("is_bot"))
+        typed = typed.with_columns(pl.coalesce(pl.col("is_bot") | crawler, crawler, pl.col("is_bot")).alias("is_bot"))
     faults = _faults(kind, rules)
     chain = pl.when(faults[0].holds.fill_null(value=False)).then(pl.lit(0, pl.UInt8))
     for number, fault in enumerate(faults[1:], start=1):

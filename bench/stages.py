@@ -21,7 +21,7 @@ import duckdb
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from analysis.contract import CONTRACT, KINDS
+from analysis.contract import CONTRACT, Kind
 from analysis.edition import draft, edition_table, publish, write_decisions, write_estimates, write_statistics
 from analysis.ingestion import ingest
 from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
@@ -33,7 +33,7 @@ from bench.workspace import Workspace
 Facts = dict[str, Any]
 
 #: Columns that the statistics need, by kind.
-NEEDED = {
+NEEDED: dict[Kind, tuple[str, ...]] = {
     "pageviews": ("reader_key", "is_bot"),
     "appeal_events": (
         "occurred_at",
@@ -64,7 +64,7 @@ def limit_landed(workspace: Workspace) -> Facts:
     """One scan of every column of the landed files, one cheap aggregate each: what ingesting cannot do without."""
     rows = 0
     with workspace.warehouse.compute() as connection:
-        for kind in KINDS:
+        for kind in NEEDED:
             names = [column.name for column in CONTRACT[kind]]
             rows += _scan(connection, workspace.landed(kind), names)
     return {"rows": rows}
@@ -74,9 +74,9 @@ def limit_parts(workspace: Workspace) -> Facts:
     """One scan of the columns of the warehouse that the statistics need, one cheap aggregate each."""
     rows = 0
     with workspace.warehouse.compute() as connection:
-        for kind in KINDS:
+        for kind, needed in NEEDED.items():
             parts = [part.path for part in workspace.warehouse.parts(kind)]
-            rows += _scan(connection, parts, list(NEEDED[kind]))
+            rows += _scan(connection, parts, list(needed))
     return {"rows": rows}
 
 
@@ -133,7 +133,7 @@ def naive_sql(workspace: Workspace) -> Facts:
     warehouse, experiments = workspace.warehouse, workspace.experiments
     edition = draft(warehouse, experiments, workspace.now)
     with warehouse.compute() as connection:
-        for kind in KINDS:
+        for kind in NEEDED:
             read_parts(connection, kind, warehouse.parts(kind), lambda: "")
         found = naive.count(connection, workspace, edition.as_of)
     statistics = edition_table(warehouse, edition, "sufficient_statistics", SUFFICIENT_STATISTICS.schema)

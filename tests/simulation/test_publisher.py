@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analysis.contract import KINDS, Kind
+from analysis.contract import Kind
 from analysis.ingestion import ingest
 from analysis.landing import landed_files
 from analysis.money import read_rates
@@ -20,6 +20,9 @@ from analysis.simulation.sizes import TINY
 from analysis.simulation.truth import TRUTH_FILE, read_truth
 from analysis.store import Warehouse
 from tests.simulation.conftest import Simulated
+
+#: Tables for which the simulated publisher has files.
+KINDS: tuple[Kind, ...] = ("pageviews", "appeal_events", "contributions")
 
 NOW = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
