@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test dev check format truth bench calibration translations lock clean
+.PHONY: help demo test dev check format truth bench calibration translations other-duckdb lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -12,6 +12,7 @@ help:
 	@echo "make check   ruff, pyright and every test"
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
+	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make lock    resolve the dependencies into constraints.txt and constraints-dev.txt"
 
@@ -49,6 +50,12 @@ truth: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench
+
+# Another DuckDB than the locked one, beside the environment: tests read the published file with both.
+.venv/duckdb-1.5:
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --target .venv/duckdb-1.5 "duckdb==1.5.*"; \
+		else $(PYTHON) -m pip install --quiet --target .venv/duckdb-1.5 "duckdb==1.5.*"; fi
+other-duckdb: .venv/.installed .venv/duckdb-1.5
 
 translations: .venv/.installed-dev
 	@$(BIN)/python -m dashboards.translations

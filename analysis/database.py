@@ -8,96 +8,60 @@ It is written in the storage format of DuckDB 1.5, which 2.0 reads as well.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from analysis.contract import DAY, KINDS, stored_columns
+from analysis.contract import KINDS
 from analysis.errors import NothingToReport, WarehouseError
-from analysis.money import RATE_SCHEMA, to_minor
-from analysis.outcomes import COHORT_TABLES, empty_table, last_counted_day
+from analysis.money import minor_digits, read_rates, to_minor
+from analysis.outcomes import EMPTY_PARTIALS, empty_table, last_counted_day
+from analysis.published_tables import (
+    ALLOCATIONS,
+    DICTIONARY_VIEWS,
+    EDITIONS,
+    EVENT_MEANINGS,
+    EXPERIMENTS,
+    FX_RATES,
+    KEPT_FOR_EVER,
+    MACROS,
+    NEEDED_DUCKDB,
+    PARTIALS,
+    PUBLISHER,
+    VARIANTS,
+    VIEWS,
+    event_columns,
+)
 from analysis.queries import query
 from analysis.registry import Experiment
-from analysis.result_tables import LEDGER_TABLES, RESULT_TABLES
+from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY, ResultTable
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, flush_to_disk
 
 STORAGE_VERSION = "v1.5.0"
 
-_EVENT_COMMENTS = {
-    "pageviews": "One row per accepted pageview.",
-    "appeal_events": "One row per accepted event of an appeal.",
-    "contributions": "One row per accepted report of a payment or refund; only settled ones count.",
-    "payment_details": "One row per accepted piece of knowledge about a payment: fee, settlement, renewal.",
-    "identity_links": "One row per day and pair of ids that were seen to belong to one person.",
-}
-_COHORT_COMMENTS = {
-    "daily_exposures": "One row per day, experiment and reader: what the day adds to what is known of the reader.",
-    "cohort_cells": "One row per experiment, basis, variant, epoch, segments and first day: readers, and readers by step.",
-    "outcome_changes": "One row per cohort, metric, outcome day and value: readers who arrived at the value (+) or left it (-).",
-    "pageview_cells": "One row per cohort and number of pageviews: readers; only where an experiment registers the guardrail.",
-}
-_VIEW_COMMENTS = {
-    "exposures": "One row per experiment and reader, as the statistics count them: the first exposure decides.",
-    "reader_outcomes": "One row per experiment and exposed reader: what the reader gave inside the outcome window.",
-}
-
-EXPERIMENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "experiment_id": pl.String,
-    "name": pl.String,
-    "hypothesis": pl.String,
-    "surface": pl.String,
-    "placement": pl.String,
-    "owner": pl.String,
-    "control_id": pl.String,
-    "exposure": pl.String,
-    "primary_metric": pl.String,
-    "starts": pl.Date,
-    "planned_end": pl.Date,
-    "counted_to": pl.Date,
-    "window_hours": pl.Int64,
-    "refund_days": pl.Int64,
-    "cap_minor": pl.Int64,
-    "smallest_effect": pl.Float64,
-    "alpha": pl.Float64,
-    "loss_threshold": pl.Float64,
-}
-VARIANT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "experiment_id": pl.String,
-    "variant_id": pl.String,
-    "variant_code": pl.Int64,
-    "name": pl.String,
-    "share": pl.Float64,
-    "is_control": pl.Boolean,
-    "headline": pl.String,
-    "body": pl.String,
-    "highlight": pl.String,
-    "button": pl.String,
-    "amounts": pl.String,
-    "image": pl.String,
-}
+_OPEN_START, _OPEN_END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def publish_database(
     warehouse: Warehouse,
     experiments: Sequence[Experiment],
     edition: EditionEntry,
-    tables: Mapping[str, pl.DataFrame],
-    rates: pl.DataFrame,
+    tables: Sequence[tuple[ResultTable, pl.DataFrame]],
 ) -> Path:
     """Write the database of an edition and move it into place; return its path. The caller holds the lock.
 
     Args:
-        tables: The result tables of the edition by name.
+        tables: Small tables of the edition with their declarations, which give the comments; results among them.
 
     Raises:
         WarehouseError: the place cannot be written.
     """
-    settings = warehouse.settings
-    target = settings.folders.database
+    target = warehouse.settings.folders.database
     building = target.with_name(f"{target.name}.building")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,13 +70,14 @@ def publish_database(
     except (OSError, duckdb.IOException) as problem:
         raise WarehouseError(f"{target} cannot be written ({problem}).") from None
     try:
-        _fill(connection, warehouse, experiments, edition, tables, rates)
+        _fill(connection, warehouse, experiments, edition, tables)
         connection.execute("CHECKPOINT").fetchall()
     finally:
         connection.close()
     flush_to_disk(building)
     os.replace(building, target)
     flush_to_disk(target.parent)
+    warehouse.keep_edition_file(edition.number, target)
     return target
 
 
@@ -121,93 +86,104 @@ def _fill(
     warehouse: Warehouse,
     experiments: Sequence[Experiment],
     edition: EditionEntry,
-    tables: Mapping[str, pl.DataFrame],
-    rates: pl.DataFrame,
+    tables: Sequence[tuple[ResultTable, pl.DataFrame]],
 ) -> None:
     settings = warehouse.settings
-    ledgers = {
-        "ledger": warehouse.ledger(),
-        "quarantine_reasons": warehouse.quarantine_reasons(),
-        "rows_per_day": warehouse.rows_per_day(),
-    }
-    for table in RESULT_TABLES:
-        frame = tables.get(table.name, table.frame())
-        _table(connection, table.name, frame, f"One row per {table.grain}.")
-        _describe(connection, table.name, {name: meaning for name, (_, meaning) in table.columns.items()})
-    for table in LEDGER_TABLES:
-        _table(connection, table.name, ledgers[table.name], f"One row per {table.grain}.")
-        _describe(connection, table.name, {name: meaning for name, (_, meaning) in table.columns.items()})
-    _table(
-        connection,
-        "experiments",
-        _experiments(experiments, settings, edition.as_of),
-        "One row per registered experiment.",
+    own = (
+        (EXPERIMENTS, _experiments(experiments, settings, edition.as_of)),
+        (VARIANTS, _variants(experiments)),
+        (ALLOCATIONS, _allocations(experiments, settings)),
+        (FX_RATES, read_rates(settings).select(list(FX_RATES.columns))),
+        (EDITIONS, _editions(warehouse, edition)),
+        (PUBLISHER, _publisher(settings)),
+        (LEDGER, warehouse.ledger()),
+        (QUARANTINE_REASONS, warehouse.quarantine_reasons()),
+        (ROWS_PER_DAY, warehouse.rows_per_day()),
     )
-    _table(
-        connection,
-        "variants",
-        _variants(experiments),
-        "One row per experiment and variant: the appeal's words in parts.",
-    )
-    _table(
-        connection,
-        "fx_rates",
-        rates.select(list(RATE_SCHEMA)),
-        "One row per currency and day: reporting currency per unit.",
-    )
-    _table(connection, "editions", _editions(warehouse, edition), "One row per published edition.")
+    for table, frame in (*own, *tables):
+        _table(connection, table, frame)
     for kind in KINDS:
-        _view(connection, kind, [str(part.path) for part in warehouse.parts(kind)], empty_table(kind))
-        columns = [*stored_columns(kind), DAY]
-        _comment(connection, "VIEW", kind, _EVENT_COMMENTS[kind])
-        _describe(
-            connection,
-            kind,
-            {column.stored_name: f"{column.meaning}{f' [{column.unit}]' if column.unit else ''}" for column in columns},
-        )
-    for table in ("daily_exposures", *COHORT_TABLES):
-        paths = [str(part.path) for part in warehouse.parts(table)]
-        if paths:
-            _view(connection, table, paths, "", scope="experiment_id" if table in COHORT_TABLES else None)
-            _comment(connection, "VIEW", table, _COHORT_COMMENTS[table])
-    if warehouse.parts("daily_exposures"):
-        for name, comment in _VIEW_COMMENTS.items():
-            connection.execute(f"CREATE VIEW {name} AS {query(f'views/{name}')}").fetchall()
-            _comment(connection, "VIEW", name, comment)
-    connection.execute(f"CREATE VIEW data_dictionary AS {query('views/data_dictionary')}").fetchall()
-    _comment(connection, "VIEW", "data_dictionary", "One row per table or view and column, with what it means.")
+        _parts_view(connection, kind, [str(part.path) for part in warehouse.parts(kind)], empty_table(kind))
+        _describe(connection, "VIEW", kind, EVENT_MEANINGS[kind], event_columns(kind))
+    for name, (meaning, columns) in PARTIALS.items():
+        paths = [str(part.path) for part in warehouse.parts(name)]
+        _parts_view(connection, name, paths, EMPTY_PARTIALS[name]())
+        _describe(connection, "VIEW", name, meaning, columns)
+    for table in KEPT_FOR_EVER:
+        _every_edition(connection, warehouse, table, edition.number)
+    for name, (meaning, columns) in {**VIEWS, **DICTIONARY_VIEWS}.items():
+        connection.execute(f"CREATE VIEW {name} AS {query(f'views/{name}')}").fetchall()
+        _describe(connection, "VIEW", name, meaning, columns)
+    for name in MACROS:
+        _macro(connection, name)
 
 
-def _table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, comment: str) -> None:
+def _macro(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    text = query(f"macros/{name}")
+    connection.execute(text).fetchall()
+    kind = "MACRO TABLE" if re.search(r"^\)? ?AS TABLE$|\) AS TABLE$", text, re.MULTILINE) else "MACRO"
+    meaning = text.partition("\n")[0].removeprefix("-- ")
+    connection.execute(f"COMMENT ON {kind} {name} IS {_quoted(meaning)}").fetchall()
+
+
+def _table(connection: duckdb.DuckDBPyConnection, table: ResultTable, frame: pl.DataFrame) -> None:
     connection.register("incoming", frame.to_arrow())
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming").fetchall()
+    connection.execute(f"CREATE TABLE {table.name} AS SELECT * FROM incoming").fetchall()
     connection.unregister("incoming")
-    _comment(connection, "TABLE", name, comment)
+    _describe(
+        connection,
+        "TABLE",
+        table.name,
+        f"One row per {table.grain}.",
+        {name: meaning for name, (_, meaning) in table.columns.items()},
+    )
 
 
-def _view(
-    connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str, *, scope: str | None = None
+def _parts_view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str) -> None:
+    source = f"SELECT * FROM {_files(paths)}" if paths else empty
+    connection.execute(f"CREATE VIEW {name} AS {source}").fetchall()
+
+
+def _every_edition(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, table: ResultTable, newest: int
 ) -> None:
-    if not paths:
-        connection.execute(f"CREATE VIEW {name} AS {empty}").fetchall()
-        return
-    files = ", ".join(_quoted(path) for path in paths)
-    # The folder that holds a part is its scope; for cohort tables that is the experiment.
-    extra = f"split_part(filename, '/', -2) AS {scope}, " if scope else ""
-    hidden = " EXCLUDE (filename)" if scope else ""
-    connection.execute(
-        f"CREATE VIEW {name} AS SELECT {extra}*{hidden} FROM read_parquet([{files}], union_by_name = true, "
-        f"hive_partitioning = false{', filename = true' if scope else ''})"
-    ).fetchall()
+    """A view over what every edition up to the newest kept of a table; the folder that holds a part is its edition."""
+    name = f"{table.name}_by_edition"
+    paths = [str(part.path) for part in warehouse.parts(table.name) if int(part.scope) <= newest]
+    columns = ", ".join(table.columns)
+    if paths:
+        source = (
+            f"SELECT split_part(filename, '/', -2)::BIGINT AS edition, {columns} "
+            f"FROM {_files(paths, more=', filename = true')}"
+        )
+    else:
+        source = f"SELECT NULL::BIGINT AS edition, {columns} FROM {table.name} WHERE false"
+    connection.execute(f"CREATE VIEW {name} AS {source}").fetchall()
+    meanings = {
+        "edition": "Edition that said so (see `editions`).",
+        **{column: meaning for column, (_, meaning) in table.columns.items()},
+    }
+    _describe(connection, "VIEW", name, f"One row per edition, {table.grain}: every edition, for ever.", meanings)
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str) -> None:
-    connection.execute(f"COMMENT ON {kind} {name} IS {_quoted(text)}").fetchall()
+def _files(paths: Sequence[str], more: str = "") -> str:
+    listed = ", ".join(_quoted(path) for path in paths)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{more})"
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, name: str, meanings: Mapping[str, str]) -> None:
-    for column, meaning in meanings.items():
-        connection.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_quoted(meaning)}').fetchall()
+def _describe(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, meaning: str, columns: Mapping[str, str]
+) -> None:
+    connection.execute(f"COMMENT ON {kind} {name} IS {_quoted(meaning)}").fetchall()
+    there = {
+        column
+        for (column,) in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = $name", {"name": name}
+        ).fetchall()
+    }
+    for column, said in columns.items():
+        if column in there:
+            connection.execute(f'COMMENT ON COLUMN {name}."{column}" IS {_quoted(said)}').fetchall()
 
 
 def _quoted(text: str) -> str:
@@ -241,7 +217,7 @@ def _experiments(experiments: Sequence[Experiment], settings: Settings, as_of: d
                 "loss_threshold": experiment.loss_threshold,
             }
         )
-    return pl.DataFrame(rows, schema=EXPERIMENT_SCHEMA)
+    return pl.DataFrame(rows, schema=EXPERIMENTS.schema)
 
 
 def _variants(experiments: Sequence[Experiment]) -> pl.DataFrame:
@@ -263,7 +239,36 @@ def _variants(experiments: Sequence[Experiment]) -> pl.DataFrame:
         for experiment in experiments
         for code, variant in enumerate(experiment.variants)
     ]
-    return pl.DataFrame(rows, schema=VARIANT_SCHEMA)
+    return pl.DataFrame(rows, schema=VARIANTS.schema)
+
+
+def _allocations(experiments: Sequence[Experiment], settings: Settings) -> pl.DataFrame:
+    rows = []
+    for experiment in experiments:
+        epochs = experiment.epochs(settings.zone)
+        ends = [*(start for start, _ in epochs[1:]), _OPEN_END]
+        for epoch, ((start, shares), end) in enumerate(zip(epochs, ends, strict=True)):
+            for variant, share in shares.items():
+                # Readers before the first registered epoch belong to it.
+                opened = (_OPEN_START if epoch == 0 else start).replace(tzinfo=None)
+                rows.append((experiment.id, epoch, opened, end.replace(tzinfo=None), variant, share))
+    return pl.DataFrame(rows, schema=ALLOCATIONS.schema, orient="row")
+
+
+def _publisher(settings: Settings) -> pl.DataFrame:
+    publisher = settings.publisher
+    return PUBLISHER.frame(
+        [
+            {
+                "name": publisher.name,
+                "time_zone": publisher.time_zone,
+                "reporting_currency": publisher.reporting_currency,
+                "minor_digits": minor_digits().get(publisher.reporting_currency, 2),
+                "grace_days": settings.retention.grace_days,
+                "needs_duckdb": ".".join(map(str, NEEDED_DUCKDB)),
+            }
+        ]
+    )
 
 
 def _editions(warehouse: Warehouse, edition: EditionEntry) -> pl.DataFrame:
@@ -278,8 +283,12 @@ def _editions(warehouse: Warehouse, edition: EditionEntry) -> pl.DataFrame:
             }
             for entry in (*entries, edition)
         ],
-        schema={"edition": pl.Int64, "as_of": pl.Date, "published_at": pl.Datetime("us"), "is_current": pl.Boolean},
+        schema=EDITIONS.schema,
     )
+
+
+class EventsGone(WarehouseError):
+    """A view points at event files that are no longer there."""
 
 
 def open_database(path: Path) -> duckdb.DuckDBPyConnection:
@@ -290,10 +299,15 @@ def open_database(path: Path) -> duckdb.DuckDBPyConnection:
 
     Raises:
         NothingToReport: no edition was published yet.
-        WarehouseError: the file cannot be opened.
+        WarehouseError: the file cannot be opened, or this DuckDB is too old for it.
     """
     if not path.exists():
         raise NothingToReport(f"{path} does not exist yet: run `askwell run` (or `make demo`) first.")
+    if _version(duckdb.__version__) < NEEDED_DUCKDB:
+        raise WarehouseError(
+            f"{path} needs DuckDB {'.'.join(map(str, NEEDED_DUCKDB))} or newer, this is {duckdb.__version__}: "
+            "install a newer one."
+        )
     connection = duckdb.connect(":memory:")
     try:
         connection.execute(f"ATTACH {_quoted(str(path))} AS askwell (READ_ONLY)").fetchall()
@@ -302,3 +316,39 @@ def open_database(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise WarehouseError(f"{path} cannot be opened ({str(problem).splitlines()[0]}).") from None
     return connection
+
+
+def edition_file(warehouse: Warehouse, number: int) -> Path:
+    """Return the database file of an earlier edition, kept for the grace period.
+
+    Raises:
+        WarehouseError: there was no such edition, or its file is gone; the message says what still answers.
+    """
+    published = {entry.number for entry in warehouse.editions()}
+    if number not in published:
+        known = f"1 to {max(published)}" if published else "none yet"
+        raise WarehouseError(f"There is no edition {number}; published so far: {known}.")
+    path = warehouse.edition_file(number)
+    if not path.exists():
+        raise WarehouseError(
+            f"The file of edition {number} is gone: event files answer for {warehouse.settings.retention.grace_days} days "
+            f"(retention.grace_days). Its small tables still answer in the newest file, as in "
+            f"`FROM estimates_by_edition WHERE edition = {number}`."
+        )
+    return path
+
+
+def events_gone(problem: duckdb.Error) -> EventsGone | None:
+    """Return the plain error where DuckDB's own says that a file behind a view is missing; else None."""
+    text = str(problem)
+    if "No files found that match" not in text and "No such file or directory" not in text:
+        return None
+    return EventsGone(
+        "Event files behind this view are gone: they were replaced or erased and their grace period is over, or the "
+        "warehouse was moved. Open the newest file; after a move run `askwell run --publish-only` first. "
+        "Tables without events (estimates, decisions, ...) still answer."
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])

@@ -16,8 +16,9 @@ import polars as pl
 from analysis.database import publish_database
 from analysis.errors import NothingToReport
 from analysis.experiment_result import Audience, Edition, ExperimentResult
-from analysis.money import read_rates, to_minor
+from analysis.money import to_minor
 from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
+from analysis.published_tables import KEPT_FOR_EVER
 from analysis.registry import Experiment, guardrails, plans, shares
 from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICIENT_STATISTICS, VARIANT_RESULTS
 from analysis.settings import Settings
@@ -210,11 +211,9 @@ def stamp_of(edition: Draft) -> Edition:
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
-    tables = {
-        table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
-    }
-    publish_database(warehouse, experiments, entry, tables, read_rates(warehouse.settings))
+    # A further table of the edition joins here, with its declaration.
+    tables = [(table, edition_table(warehouse, edition, table.name, table.schema)) for table in KEPT_FOR_EVER]
+    publish_database(warehouse, experiments, entry, tables)
     warehouse.record_edition(entry.number, entry.as_of, entry.inputs, entry.published_at)
     return entry
 

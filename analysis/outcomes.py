@@ -392,3 +392,7 @@ def _empty_visits() -> str:
         "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, CAST(NULL AS INTEGER) AS pageviews "
         "WHERE false"
     )
+
+
+#: SQL that selects no row of a daily partial, for views over a warehouse that has none yet.
+EMPTY_PARTIALS = {"daily_exposures": _empty_exposures, "daily_visits": _empty_visits}

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import sqlite3
 import time
 import uuid
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -538,6 +540,30 @@ class Warehouse:
                     published_at.isoformat(timespec="seconds"),
                 ),
             )
+
+    def edition_file(self, number: int) -> Path:
+        """Where the database file of an edition stands while its events answer; it may be gone."""
+        return self.folder / "editions" / f"{number}.duckdb"
+
+    def keep_edition_file(self, number: int, published: Path) -> None:
+        """Keep the database file of an edition beside its successors, and delete those whose grace period is over.
+
+        The file is linked, not copied, where the file system allows it: an edition is kept at no cost of space.
+        """
+        kept = self.edition_file(number)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        building = kept.with_suffix(".tmp")
+        building.unlink(missing_ok=True)
+        try:
+            os.link(published, building)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(published, building)
+        os.replace(building, kept)
+        limit = datetime.now(UTC) - timedelta(days=self.settings.retention.grace_days)
+        entries = self.editions()
+        for entry, successor in pairwise(entries):
+            if successor.published_at < limit:
+                self.edition_file(entry.number).unlink(missing_ok=True)
 
     # -- DuckDB -------------------------------------------------------------------------------------------------
 

@@ -119,11 +119,14 @@ def query(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: JsonOption = False,
     parquet: Annotated[Path | None, typer.Option("--parquet", help="Write the result to this Parquet file.")] = None,
+    edition: Annotated[
+        int | None, typer.Option("--edition", help="Ask an earlier edition, as long as its events are kept.")
+    ] = None,
 ) -> None:
     """Ask the published database."""
     from askwell.query import run_query
 
-    run_query(sql, settings, as_csv=csv, as_json=json, parquet=parquet)
+    run_query(sql, settings, as_csv=csv, as_json=json, parquet=parquet, edition=edition)
 
 
 @app.command()

@@ -9,9 +9,10 @@ import duckdb
 import polars as pl
 import typer
 
-from analysis.database import open_database
+from analysis.database import edition_file, events_gone, open_database
 from analysis.errors import AskwellError
 from analysis.settings import read_settings
+from analysis.store import Warehouse
 
 
 class QueryError(AskwellError):
@@ -29,19 +30,23 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(**narrow)
 
 
-def run_query(sql: str, settings_file: Path, *, as_csv: bool, as_json: bool, parquet: Path | None) -> None:
-    """Run the statement and print its rows.
+def run_query(
+    sql: str, settings_file: Path, *, as_csv: bool, as_json: bool, parquet: Path | None, edition: int | None = None
+) -> None:
+    """Run the statement on the newest edition, or on an earlier one, and print its rows.
 
     Raises:
+        EventsGone: a view's event files are no longer there.
         QueryError: DuckDB refuses the statement, or the Parquet file cannot be written.
     """
     settings = read_settings(settings_file)
-    with open_database(settings.folders.database) as connection:
+    newest = settings.folders.database
+    with open_database(newest if edition is None else edition_file(Warehouse(settings), edition)) as connection:
         try:
             relation = connection.sql(sql)
             frame = pl.DataFrame() if relation is None else _plain(relation.pl())
         except duckdb.Error as problem:
-            raise QueryError(f"The query cannot be run: {problem}") from None
+            raise events_gone(problem) or QueryError(f"The query cannot be run: {problem}") from None
     if parquet is not None:
         try:
             frame.write_parquet(parquet)

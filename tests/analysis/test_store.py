@@ -195,35 +195,6 @@ def test_every_table_and_column_says_what_it_means(edition: Path) -> None:
     assert undescribed == []
 
 
-def test_analysts_read_whole_editions_while_the_pipeline_writes(edition: Path, publisher: TestPublisher) -> None:
-    reader = textwrap.dedent("""
-        import duckdb, sys, time
-        end, seen = time.monotonic() + 4, set()
-        while time.monotonic() < end:
-            with duckdb.connect(sys.argv[1], read_only=True) as connection:
-                number, events, known = connection.sql(
-                    "SELECT (SELECT max(edition) FROM editions), (SELECT count(*) FROM appeal_events), "
-                    "(SELECT sum(rows) FROM rows_per_day WHERE kind = 'appeal_events')"
-                ).fetchall()[0]
-                assert events == known, (number, events, known)
-                seen.add(number)
-        print(len(seen))
-    """)
-    readers = [
-        subprocess.Popen(
-            [sys.executable, "-c", reader, str(edition)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    for number in range(4):
-        publisher.land("appeal_events", [appeal_event("10-26 12:00", f"more{number}")])
-        published(publisher)
-    for process in readers:
-        out, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert int(out) >= 2
-
-
 def test_nothing_new_makes_no_new_edition(edition: Path, publisher: TestPublisher) -> None:
     published(publisher)
     assert [entry.number for entry in publisher.warehouse.editions()] == [1]

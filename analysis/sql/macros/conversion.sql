@@ -1,0 +1,15 @@
+-- Conversion of each variant on the last day, per 100,000 readers, with its Wilson limits; "by" cuts it by segment: conversion('thanks', by := 'device').
+CREATE MACRO conversion(experiment, "by" := 'all') AS TABLE
+SELECT
+    r.variant_id,
+    r.segment,
+    r.n AS readers,
+    r.x AS contributors,
+    r.x / nullif(r.n, 0) * 100000 AS per_100000,
+    wilson_low(r.x, r.n) * 100000 AS low,
+    wilson_high(r.x, r.n) * 100000 AS high,
+    r.as_of
+FROM variant_results AS r
+WHERE r.experiment_id = experiment AND r.basis = 'exposed' AND r.metric = 'conversion' AND r.segment_kind = "by"
+QUALIFY r.as_of = max(r.as_of) OVER ()
+ORDER BY r.segment, r.variant_id

@@ -1,0 +1,25 @@
+-- Readers of each variant by step, with their share of the readers asked and of the step before: funnel('thanks').
+CREATE MACRO funnel(experiment) AS TABLE
+WITH steps AS (
+    SELECT f.variant_id, f.step, f.readers,
+        list_position(['eligible', 'inserted', 'viewed', 'expanded', 'clicked', 'checkout_started', 'contributed'], f.step) AS place
+    FROM funnel AS f
+    WHERE f.experiment_id = experiment
+),
+asked AS (
+    SELECT r.variant_id, r.n
+    FROM variant_results AS r
+    WHERE r.experiment_id = experiment AND r.basis = 'exposed' AND r.segment_kind = 'all' AND r.metric = 'conversion'
+    QUALIFY r.as_of = max(r.as_of) OVER ()
+)
+SELECT
+    s.variant_id,
+    s.step,
+    s.readers,
+    s.readers / nullif(a.n, 0) AS share_of_asked,
+    CASE WHEN s.place IS NOT NULL THEN
+        s.readers / nullif(lag(s.readers) OVER (PARTITION BY s.variant_id, s.place IS NULL ORDER BY s.place), 0)
+    END AS share_of_step_before
+FROM steps AS s
+LEFT JOIN asked AS a ON a.variant_id = s.variant_id
+ORDER BY s.variant_id, s.place NULLS LAST, s.step

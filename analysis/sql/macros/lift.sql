@@ -1,0 +1,18 @@
+-- Lift of each variant over the control on the last day, with the range that holds however often one looks: lift('thanks', metric := 'conversion').
+CREATE MACRO lift(experiment, metric := 'value') AS TABLE
+SELECT
+    e.variant_id,
+    e.control_id,
+    e.n,
+    e.x,
+    e.lift,
+    e.anytime_low AS low,
+    e.anytime_high AS high,
+    e.e_value,
+    e.chance_better,
+    e.reason,
+    e.as_of
+FROM estimates AS e
+WHERE e.experiment_id = experiment AND e.metric = metric AND e.basis = 'exposed' AND e.segment_kind = 'all'
+QUALIFY e.as_of = max(e.as_of) OVER ()
+ORDER BY e.lift DESC NULLS LAST

@@ -1,0 +1,2 @@
+-- Logarithm of the beta function.
+CREATE MACRO log_beta(a, b) AS (lgamma(a) + lgamma(b) - lgamma(a + b))
