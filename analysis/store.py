@@ -52,6 +52,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class StoredPart:
+    """A part that stands on disk, in force or retired; `file_id` is the landed file that brought it, if one did."""
+
+    part_id: int
+    table: str
+    scope: str
+    path: Path
+    file_id: int | None
+    in_force: bool
+
+
+@dataclass(frozen=True)
 class NewPart:
     """A part that stands on disk and waits for its entry in the catalogue.
 
@@ -468,6 +480,80 @@ class Warehouse:
     def erased_marks(self) -> list[tuple[int, str]]:
         """Marks of readers whose rows are refused for ever, as `erasure.py` makes them: bucket and digest."""
         return [(int(bucket), digest) for bucket, digest in self._rows("SELECT bucket, digest FROM erased")]
+
+    def mark_erased(self, marks: Sequence[tuple[int, str]]) -> None:
+        """Enter readers who asked to be forgotten; see `erasure.py`."""
+        with self._catalogue() as catalogue:
+            catalogue.executemany(
+                "INSERT OR IGNORE INTO erased VALUES (?, ?, ?)", [(bucket, digest, _now()) for bucket, digest in marks]
+            )
+
+    def all_parts(self) -> list[StoredPart]:
+        """Every part that stands on disk, retired ones included."""
+        return [
+            StoredPart(part_id, table, scope, self.folder / path, file_id, retired_at is None)
+            for part_id, table, scope, path, file_id, retired_at in self._rows(
+                "SELECT part_id, table_name, scope, path, file_id, retired_at FROM parts ORDER BY part_id"
+            )
+            if (self.folder / path).exists()
+        ]
+
+    def rewrite_without(self, connection: duckdb.DuckDBPyConnection, part: StoredPart, held: str) -> int:
+        """Put a part without the rows for which `held` is true in the place of one, and delete that; return how many left.
+
+        A retired part that holds such a row is deleted whole: nothing in force reads it. The ledger counts what left as set
+        aside, so that its file still adds up.
+        """
+        source = {"part": str(part.path)}
+        (gone,) = connection.execute(f"SELECT count(*) FROM read_parquet($part) WHERE {held}", source).fetchall()[0]
+        if not gone:
+            return 0
+        with self._catalogue() as catalogue:
+            if part.in_force:
+                select = f"SELECT * FROM read_parquet('{str(part.path).replace(chr(39), chr(39) * 2)}', hive_partitioning = false) WHERE NOT ({held})"
+                connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_rows AS {select}")
+                left = self.write_smaller(
+                    connection, "kept_rows", Part(part.part_id, part.table, part.scope, part.path, gone, None)
+                )
+                counts = left.new if part.file_id is not None else replace(left.new, without_reader=None, bots=None)
+                if counts.rows or part.file_id is None:
+                    self._enter(catalogue, [counts], part.file_id, _now())
+                if part.file_id is not None:
+                    self._set_aside(catalogue, part.file_id, gone)
+            catalogue.execute("DELETE FROM parts WHERE part_id = ?", (part.part_id,))
+        part.path.unlink(missing_ok=True)
+        return gone
+
+    def _set_aside(self, catalogue: sqlite3.Connection, file_id: int, rows: int) -> None:
+        catalogue.execute(
+            "UPDATE files SET accepted = accepted - ?, quarantined = quarantined + ? WHERE file_id = ?",
+            (rows, rows, file_id),
+        )
+        found = catalogue.execute(
+            "UPDATE quarantine_reasons SET rows = rows + ? WHERE file_id = ? AND reason = 'erased_reader'",
+            (rows, file_id),
+        )
+        if not found.rowcount:
+            catalogue.execute(
+                "INSERT INTO quarantine_reasons VALUES (?, 'erased_reader', NULL, ?, NULL)", (file_id, rows)
+            )
+
+    def files_with_reason(self, reason: str) -> list[str]:
+        """Paths of landed files in force of which rows were set aside for a reason."""
+        return [
+            path
+            for (path,) in self._rows(
+                "SELECT DISTINCT f.path FROM quarantine_reasons AS q JOIN files AS f USING (file_id) "
+                "WHERE q.reason = ? AND f.status <> 'superseded' ORDER BY f.path",
+                (reason,),
+            )
+        ]
+
+    def clear_spill(self) -> None:
+        """Delete what computations left on disk while they ran; the caller holds the lock, so none runs."""
+        for file in (self.folder / "spill").rglob("*"):
+            if file.is_file():
+                file.unlink(missing_ok=True)
 
     def ledger(self) -> pl.DataFrame:
         """One row per landed file and content. Schema `result_tables.LEDGER`."""

@@ -113,6 +113,26 @@ def replay(settings: SettingsOption = _HERE) -> None:
 
 
 @app.command()
+def forget(
+    reader: Annotated[
+        str | None, typer.Argument(help="The reader's id as it is sent; asked for where it is absent.")
+    ] = None,
+    only_this_id: Annotated[
+        bool, typer.Option("--only-this-id", help="Leave other ids that are linked to the same person.")
+    ] = False,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Write the receipt to this file; it does not name the reader.")
+    ] = None,
+    settings: SettingsOption = _HERE,
+    json: JsonOption = False,
+) -> None:
+    """Take every row of a reader out of the warehouse, refuse those that come later, and publish again."""
+    from askwell.forget import forget as forget_one
+
+    forget_one(settings, reader, only_this_id=only_this_id, receipt=receipt, as_json=json)
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SQL statement on the published database, read-only.")],
     settings: SettingsOption = _HERE,

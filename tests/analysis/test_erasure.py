@@ -1,0 +1,169 @@
+"""A reader who asked to be forgotten is nowhere in the warehouse, and stays away; nothing else changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from analysis.checking import files_out_of_balance
+from analysis.erasure import Receipt, forget_reader
+from tests.builders import TestPublisher, appeal_event, cell, gift, pageview
+
+
+def key_of(publisher: TestPublisher, reader: str) -> int:
+    """The stored key, computed here from its definition: the first 64 bits of SHA-256 over key and id, signed."""
+    import hashlib
+
+    digest = hashlib.sha256(publisher.settings.hash_key() + reader.encode()).hexdigest()[:16]
+    return int(digest, 16) - 2**63
+
+
+def forget(publisher: TestPublisher, reader: str, *, with_linked: bool = True) -> Receipt:
+    warehouse = publisher.warehouse
+    with warehouse.writing():
+        return forget_reader(warehouse, reader, with_linked=with_linked)
+
+
+def traces(folder: Path, reader: str, key: int) -> list[str]:
+    """Files below the folder that hold the id or its key: in their bytes, or in a value of a Parquet or SQLite table."""
+    needles = [
+        reader.encode(),
+        str(key).encode(),
+        key.to_bytes(8, "little", signed=True),
+        key.to_bytes(8, "big", signed=True),
+    ]
+    found = []
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        if any(needle in content for needle in needles):
+            found.append(path.name)
+        if path.suffix == ".parquet":
+            frame = pl.read_parquet(path)
+            if any(str(value) in (str(key), reader) for column in frame.columns for value in frame[column].to_list()):
+                found.append(path.name)
+    with sqlite3.connect(folder / "catalog.sqlite") as catalogue:
+        for (table,) in catalogue.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in catalogue.execute(f"SELECT * FROM {table}"):
+                if any(str(value) in (str(key), reader) for value in row):
+                    found.append(table)
+    return found
+
+
+def filled(publisher: TestPublisher) -> TestPublisher:
+    readers = ["forget-me", *(f"r{number}" for number in range(20))]
+    publisher.land("appeal_events", [appeal_event("10-05 12:00", reader, "thanks") for reader in readers])
+    publisher.land(
+        "appeal_events", [appeal_event("10-27 12:00", "late"), appeal_event("10-06 12:00", "forget-me", "thanks")]
+    )
+    publisher.land("pageviews", [pageview("10-05 12:00", reader) for reader in readers])
+    publisher.land(
+        "contributions",
+        [
+            gift("10-05 13:00", "forget-me", 500, contribution_id="p1"),
+            gift("10-06 13:00", None, 500, contribution_id="p2", refund_of="p1"),
+            gift("10-05 13:00", "r1", 700, contribution_id="p3"),
+        ],
+    )
+    publisher.land(
+        "identity_links",
+        [
+            {
+                "occurred_at": "2026-10-05T12:00:00Z",
+                "reader_id": "forget-me",
+                "linked_id": "account:9",
+                "linked_kind": "account",
+            }
+        ],
+    )
+    return publisher
+
+
+def test_no_byte_of_the_warehouse_names_the_forgotten_reader(publisher: TestPublisher) -> None:
+    before = filled(publisher).statistics().statistics
+    folder, key = publisher.settings.folders.warehouse, key_of(publisher, "forget-me")
+    assert traces(folder, "forget-me", key), "the test must be able to find what it looks for"
+    receipt = forget(publisher, "forget-me")
+    assert traces(folder, "forget-me", key) == []
+    assert traces(folder, "account:9", key_of(publisher, "account:9")) == []
+    assert receipt.rows["contributions"] == 2  # the gift and its refund
+    assert (receipt.rows["appeal_events"], receipt.rows["pageviews"], receipt.linked) == (2, 1, 1)
+    assert len(receipt.files) == 5
+    assert "forget-me" not in str(receipt)
+    assert str(key) not in str(receipt)
+    assert files_out_of_balance(publisher.warehouse).is_empty()
+    after = publisher.statistics().statistics
+    assert cell(before, "conversion", "thanks")["n"] == cell(after, "conversion", "thanks")["n"] + 1
+    assert cell(before, "conversion", "thanks")["x"] == cell(after, "conversion", "thanks")["x"] + 1
+    assert cell(after, "value", "thanks")["s1"] == 700
+    assert traces(folder, "forget-me", key) == []
+
+
+def test_results_are_those_of_a_publisher_who_never_met_the_reader(publisher: TestPublisher, tmp_path: Path) -> None:
+    filled(publisher).statistics()
+    forget(publisher, "forget-me")
+    other = TestPublisher(tmp_path / "other")
+    other.register()
+    (tmp_path / "key").write_text("")
+    others = [appeal_event("10-05 12:00", f"r{number}", "thanks") for number in range(20)]
+    other.land("appeal_events", [*others, appeal_event("10-27 12:00", "late")])
+    other.land("pageviews", [pageview("10-05 12:00", f"r{number}") for number in range(20)])
+    other.land("contributions", [gift("10-05 13:00", "r1", 700)])
+    assert publisher.statistics().statistics.sort(pl.all()).equals(other.statistics().statistics.sort(pl.all()))
+
+
+def test_rows_of_a_forgotten_reader_that_come_later_are_refused(publisher: TestPublisher) -> None:
+    filled(publisher).statistics()
+    forget(publisher, "forget-me")
+    publisher.land(
+        "appeal_events", [appeal_event("10-08 12:00", "forget-me", "thanks"), appeal_event("10-08 12:00", "new")]
+    )
+    done = publisher.ingest()
+    assert (done.accepted, done.quarantined) == (1, 1)
+    assert traces(publisher.settings.folders.warehouse, "forget-me", key_of(publisher, "forget-me")) == []
+    from analysis.ingestion import ingest
+    from tests.builders import NOW
+
+    warehouse = publisher.warehouse
+    with warehouse.writing():  # a replay reads the landed files again, which still hold what was sent
+        ingest(warehouse, publisher.experiments, now=NOW, again=lambda quarantined: quarantined > 0)
+    assert traces(publisher.settings.folders.warehouse, "forget-me", key_of(publisher, "forget-me")) == []
+    assert files_out_of_balance(publisher.warehouse).is_empty()
+
+
+def test_only_the_id_itself_is_forgotten_where_that_is_asked(publisher: TestPublisher) -> None:
+    filled(publisher).ingest()
+    publisher.land("pageviews", [pageview("10-05 12:00", "account:9")])
+    publisher.ingest()
+    receipt = forget(publisher, "forget-me", with_linked=False)
+    assert receipt.linked == 0
+    assert traces(publisher.settings.folders.warehouse, "account:9", key_of(publisher, "account:9"))
+
+
+def test_a_reader_nobody_knows_leaves_everything_and_is_refused_from_now_on(publisher: TestPublisher) -> None:
+    filled(publisher).ingest()
+    parts = [part.path for part in publisher.warehouse.all_parts()]
+    assert forget(publisher, "nobody").rows == {}
+    assert [part.path for part in publisher.warehouse.all_parts()] == parts
+
+
+def test_the_published_database_no_longer_finds_the_reader(publisher: TestPublisher) -> None:
+    from datetime import UTC, datetime
+
+    from askwell.run import execute
+
+    filled(publisher)
+    clock = lambda: datetime(2026, 11, 1, 9, tzinfo=UTC)  # noqa: E731 - a clock
+    nothing = lambda *_: None  # noqa: E731 - a reporter
+    execute(publisher.folder / "askwell.toml", nothing, clock=clock)
+    forget(publisher, "forget-me")
+    execute(publisher.folder / "askwell.toml", nothing, clock=clock)
+    key = key_of(publisher, "forget-me")
+    with duckdb.connect(str(publisher.settings.folders.database), read_only=True) as database:
+        for table in ("appeal_events", "pageviews", "contributions", "exposures", "reader_outcomes"):
+            assert database.execute(f"SELECT count(*) FROM {table} WHERE reader_key = ?", [key]).fetchall() == [(0,)]
+    assert traces(publisher.settings.folders.warehouse, "forget-me", key) == []
