@@ -18,7 +18,7 @@ def files_out_of_balance(warehouse: Warehouse) -> pl.DataFrame:
         .with_columns(pl.col("stored").fill_null(0))
         .filter(
             (pl.col("received") != pl.col("accepted") + pl.col("duplicate") + pl.col("quarantined"))
-            | (pl.col("stored") != pl.col("accepted"))
+            | (pl.col("stored") + pl.col("expired") != pl.col("accepted"))
         )
     )
 

@@ -128,8 +128,11 @@ def _refresh_daily(
     outputs = {part.scope: part for part in warehouse.parts(daily.table)}
     wanted = None if days is None else {day.isoformat() for day in days}
     stale = []
+    kept = warehouse.kept_from().get(daily.kind)
     for scope in sorted(inputs.keys() | outputs.keys()):
         if wanted is not None and scope not in wanted:
+            continue
+        if kept is not None and date.fromisoformat(scope) < kept:
             continue
         mark = fingerprint(
             DEFINITIONS, definition(date.fromisoformat(scope)), *[part.part_id for part in inputs.get(scope, [])]
@@ -178,10 +181,13 @@ def refresh_cohorts(
     """
     parts = {table: warehouse.parts(table) for table in ("daily_exposures", "daily_visits", "contributions")}
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
+    kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
     stale = []
     for experiment in experiments:
         if experiment.starts > as_of:
             continue
+        if experiment.id in current and any(experiment.starts < day for day in kept.values()):
+            continue  # rows it was computed from are gone; its results stay
         due = _Due.of(experiment, warehouse.settings, as_of, parts)
         if current.get(experiment.id) != due.mark:
             stale.append(due)

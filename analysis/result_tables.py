@@ -196,6 +196,7 @@ LEDGER = ResultTable(
         "duplicate": (pl.Int64, "Rows whose key was already there."),
         "quarantined": (pl.Int64, "Rows set aside with a reason."),
         "passed_over": (pl.Int64, "Rows of the file that its mapping gives to no table; told of its first table."),
+        "expired": (pl.Int64, "Accepted rows that retention has taken since."),
         "status": (pl.String, "`ingested`, `unreadable`, or `superseded` by a newer content of the same path."),
         "message": (pl.String, "Why the file could not be read."),
         "ingested_at": (pl.Datetime("us"), "When, in UTC."),

@@ -129,9 +129,17 @@ class Brief(Section):
 
 
 class Retention(Section):
-    """How long what is replaced stays readable."""
+    """How long what is replaced stays readable, and rows by kind; without a number of days rows are kept.
+
+    Days of an experiment whose numbers can still change are never taken.
+    """
 
     grace_days: Annotated[int, Field(ge=1, le=365)] = 7
+    pageviews_days: Annotated[int, Field(ge=30)] | None = None
+    appeal_events_days: Annotated[int, Field(ge=30)] | None = None
+    payments_days: Annotated[int, Field(ge=30)] | None = None
+    identity_links_days: Annotated[int, Field(ge=30)] | None = None
+    quarantine_days: Annotated[int, Field(ge=7)] | None = None
 
 
 class Machine(Section):

@@ -538,6 +538,45 @@ class Warehouse:
                 "INSERT INTO quarantine_reasons VALUES (?, 'erased_reader', NULL, ?, NULL)", (file_id, rows)
             )
 
+    def expire(self, table: str, first_day: date) -> int:
+        """Delete parts of a table by day that lie before `first_day`, retired ones too; return rows that were in force."""
+        with self._catalogue() as catalogue:
+            (before,) = catalogue.execute(
+                "SELECT max(first_day) FROM kept_from WHERE table_name = ?", (table,)
+            ).fetchone()
+            catalogue.execute(
+                "INSERT OR REPLACE INTO kept_from VALUES (?, ?)", (table, max(before or "", first_day.isoformat()))
+            )
+            old = catalogue.execute(
+                "SELECT part_id, path, rows, file_id, retired_at FROM parts WHERE table_name = ? AND scope < ?",
+                (table, first_day.isoformat()),
+            ).fetchall()
+            for part_id, _, rows, file_id, retired_at in old:
+                catalogue.execute("DELETE FROM parts WHERE part_id = ?", (part_id,))
+                if retired_at is None and file_id is not None:
+                    catalogue.execute("UPDATE files SET expired = expired + ? WHERE file_id = ?", (rows, file_id))
+        for _, path, *_ in old:
+            (self.folder / path).unlink(missing_ok=True)
+        return sum(rows for _, _, rows, _, retired_at in old if retired_at is None)
+
+    def expire_quarantine(self, before: datetime) -> int:
+        """Delete what was set aside before a moment; the counts by reason stay. Return the rows."""
+        limit = before.astimezone(UTC).isoformat(timespec="seconds")
+        with self._catalogue() as catalogue:
+            old = catalogue.execute(
+                "SELECT part_id, path, rows FROM parts WHERE table_name = 'quarantine' AND created_at < ?", (limit,)
+            ).fetchall()
+            catalogue.executemany("DELETE FROM parts WHERE part_id = ?", [(part_id,) for part_id, *_ in old])
+        for _, path, _ in old:
+            (self.folder / path).unlink(missing_ok=True)
+        return sum(rows for *_, rows in old)
+
+    def kept_from(self) -> dict[str, date]:
+        """First day that retention has left, by table; a table of which nothing has gone is not named."""
+        return {
+            table: date.fromisoformat(day) for table, day in self._rows("SELECT table_name, first_day FROM kept_from")
+        }
+
     def files_with_reason(self, reason: str) -> list[str]:
         """Paths of landed files in force of which rows were set aside for a reason."""
         return [
@@ -708,6 +747,7 @@ def _add_columns(catalogue: sqlite3.Connection) -> None:
     for name, definition in (
         ("source", "TEXT NOT NULL DEFAULT ''"),
         ("passed_over", "INTEGER NOT NULL DEFAULT 0"),
+        ("expired", "INTEGER NOT NULL DEFAULT 0"),
     ):
         if name not in present:
             catalogue.execute(f"ALTER TABLE files ADD COLUMN {name} {definition}")

@@ -28,12 +28,12 @@ def forget(settings_file: Path, reader: str | None, *, only_this_id: bool, recei
     warehouse = Warehouse(settings)
     if not warehouse.exists():
         raise NothingToReport(f"There is no warehouse at {settings.folders.warehouse}: nothing is stored of anybody.")
-    if reader is None:  # not in the history of the shell, nor in the list of processes
-        reader = typer.prompt("Reader id", err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    if not reader.strip():
+    # Asked for, it stands neither in the history of the shell nor in the list of processes.
+    asked = reader or str(typer.prompt("Reader id", err=True) if sys.stdin.isatty() else sys.stdin.readline())
+    if not asked.strip():
         raise typer.BadParameter("the reader id is empty")
     with warehouse.writing(holder="askwell forget"):
-        done = forget_reader(warehouse, reader, with_linked=not only_this_id)
+        done = forget_reader(warehouse, asked, with_linked=not only_this_id)
     if done.rows and warehouse.editions():
         with progress_bar(visible=not as_json) as reporter:
             execute(settings_file, reporter)

@@ -15,6 +15,7 @@ from assets.outcomes import outcome_assets, sufficient_statistics  # noqa: E402
 from assets.partitions import daily_partitions, publisher_or_default  # noqa: E402
 from assets.reports import analyst_database, brief, report_site  # noqa: E402
 from assets.resources import Workspace  # noqa: E402
+from assets.retention import retention_job  # noqa: E402
 from assets.schedules import daily_report  # noqa: E402
 from assets.sensors import landing_sensor  # noqa: E402
 
@@ -58,7 +59,7 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
             brief,
         ],
         asset_checks=CHECKS,
-        jobs=[everything, ingest, publish],
+        jobs=[everything, ingest, publish, retention_job],
         schedules=[daily_report(EVERYTHING, publisher)],
         sensors=[landing_sensor(INGEST, publisher)],
         resources={"workspace": workspace},

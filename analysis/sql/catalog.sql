@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS files (
     ingested_at TEXT NOT NULL,
     run_id TEXT,
     source TEXT NOT NULL DEFAULT '',
-    passed_over INTEGER NOT NULL DEFAULT 0
+    passed_over INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS files_by_path ON files (kind, path);
 CREATE TABLE IF NOT EXISTS quarantine_reasons (
@@ -60,4 +61,9 @@ CREATE TABLE IF NOT EXISTS erased (
     bucket INTEGER NOT NULL,
     digest TEXT PRIMARY KEY,
     erased_at TEXT NOT NULL
+);
+-- The first day that retention has left of each table.
+CREATE TABLE IF NOT EXISTS kept_from (
+    table_name TEXT PRIMARY KEY,
+    first_day TEXT NOT NULL
 );

@@ -1,0 +1,57 @@
+"""Rows that have been kept long enough: which they are, and taking them out.
+
+What was computed from them stays: statistics, estimates and decisions of every edition. Because they could not be computed
+again, an experiment that began before a boundary is left as it is (`outcomes.py`), and no boundary passes the first day of an
+experiment whose numbers can still change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from analysis.outcomes import last_counted_day
+from analysis.registry import Experiment
+from analysis.settings import Settings
+from analysis.store import Warehouse
+
+#: Tables that go with each setting of `[retention]`.
+TABLES: dict[str, tuple[str, ...]] = {
+    "pageviews_days": ("pageviews", "daily_visits"),
+    "appeal_events_days": ("appeal_events", "daily_exposures"),
+    "payments_days": ("contributions", "payment_details"),
+    "identity_links_days": ("identity_links",),
+}
+
+
+def boundaries(settings: Settings, experiments: Sequence[Experiment], today: date) -> dict[str, date]:
+    """First day that is kept, by table; a table without a limit is not named."""
+    running = [
+        one.starts for one in experiments if last_counted_day(one, settings, date.max) >= today - timedelta(days=1)
+    ]
+    protected = min(running, default=today)
+    found: dict[str, date] = {}
+    for setting, tables in TABLES.items():
+        days = getattr(settings.retention, setting)
+        if days is not None:
+            found |= dict.fromkeys(tables, min(today - timedelta(days=days), protected))
+    return found
+
+
+def expire(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime) -> dict[str, int]:
+    """Take rows that were kept long enough out of the warehouse, physically; return rows by table.
+
+    The caller holds the write lock, and publishes afterwards: the database reads the parts that went.
+    """
+    settings = warehouse.settings
+    today = now.astimezone(settings.zone).date()
+    gone: dict[str, int] = {}
+    for table, first_day in boundaries(settings, experiments, today).items():
+        rows = warehouse.expire(table, first_day)
+        if rows:
+            gone[table] = rows
+    if settings.retention.quarantine_days is not None:
+        rows = warehouse.expire_quarantine(now - timedelta(days=settings.retention.quarantine_days))
+        if rows:
+            gone["quarantine"] = rows
+    return gone
