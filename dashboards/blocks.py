@@ -159,13 +159,18 @@ Block = Table | Picture | Cards | Lines | Definitions | Sentences
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page under one heading."""
+    """A part of a page under one heading.
+
+    Attributes:
+        data: The numbers of its figures as rows for a file, the first one naming the columns; empty for none.
+    """
 
     id: str
     heading: str
     blocks: tuple[Block, ...]
     lead: str = ""
     queries: tuple[Query, ...] = ()
+    data: tuple[tuple[object, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,11 @@ class Page:
     counts: tuple[tuple[Badge, int], ...] = ()
     label: str = ""
     is_kept: bool = False
+
+    def data_path(self, section: Section) -> str:
+        """Return where the numbers of a section stand as CSV, below the site's root."""
+        stem = self.path.rpartition("/")[2].removesuffix(".html")
+        return f"data/{stem}-{section.id}.csv"
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,27 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class SplitRow:
+    """What one step adds: where its bar begins and ends, as shares of the control's value, and the words beside it."""
+
+    name: str
+    start: float
+    end: float
+    text: str
+    is_total: bool = False
+
+
+@dataclass(frozen=True)
+class Split:
+    """Floating bars from the current wording to a variant, one a step, and the total."""
+
+    rows: tuple[SplitRow, ...]
+    token: str
+    axis: Axis
+    label: str
+
+
+@dataclass(frozen=True)
 class DayBar:
     """Rows of one day by kind of handling; all None for a day that has not arrived."""
 

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from dashboards import svg
-from dashboards.charts import Evidence, EvidencePanel, StepDot, Steps
+from dashboards.charts import Axis, Evidence, EvidencePanel, Split, StepDot, Steps
 from dashboards.theme import SANS, colour
 
 
@@ -278,22 +278,76 @@ def _steps_axes(chart: Steps, *, narrow: bool) -> dict[str, Any]:
         "annotations": annotations,
         "bargap": 0,
         "barmode": "overlay",
-        "xaxis": {
-            "range": [chart.axis.low, chart.axis.high],
-            "tickvals": list(chart.axis.ticks),
-            "ticktext": list(chart.axis.labels),
-            "gridcolor": colour("grid"),
-            "zeroline": True,
-            "zerolinecolor": colour("zero"),
-            "zerolinewidth": 1.5,
-            "fixedrange": True,
-            "ticks": "",
-        },
+        "xaxis": _zero_axis(chart.axis),
         "yaxis": {
             "range": [len(chart.rows) - 0.5 - shift, -0.5 - shift],
             "visible": False,
             "fixedrange": True,
         },
+    }
+
+
+def split(chart: Split) -> go.Figure:
+    """Return what each step adds to a difference as floating bars; x a share of the control's value, first step on top."""
+    bar = go.Bar(
+        x=[row.end - row.start for row in chart.rows],
+        base=[row.start for row in chart.rows],
+        y=list(range(len(chart.rows))),
+        orientation="h",
+        width=16 / svg.SPLIT_HEIGHT[False],
+        marker={"color": [colour(chart.token if row.is_total else "weak") for row in chart.rows], "line": {"width": 0}},
+        text=[escaped(f"{row.name}: {row.text}") for row in chart.rows],
+        textposition="none",
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    height = svg.split_height(len(chart.rows), narrow=False)
+    return go.Figure(data=[bar], layout={**_layout(height), **_split_axes(chart, narrow=False)})
+
+
+def split_narrow(chart: Split) -> Mapping[str, Any]:
+    """Return the layout of `split` for a phone, where the label stands above its bar."""
+    height = svg.split_height(len(chart.rows), narrow=True)
+    return go.Layout({**_layout(height), **_split_axes(chart, narrow=True)}).to_plotly_json()
+
+
+def _split_axes(chart: Split, *, narrow: bool) -> dict[str, Any]:
+    left, right, top, bottom = svg.SPLIT_MARGINS[narrow]
+    height = svg.SPLIT_HEIGHT[narrow]
+    shift = (40 - height / 2) / height if narrow else 0.0
+    annotations: list[dict[str, Any]] = []
+    for index, row in enumerate(chart.rows):
+        token = colour(chart.token if row.is_total else "weak")
+        common = {"showarrow": False, "xref": "paper", "yref": "y", "y": index, "yanchor": "middle"}  # fmt: skip
+        shifted = {"yshift": 24 if narrow else 0}
+        name = {"text": escaped(row.name), "font": {"size": 15, "color": colour("ink"), "weight": 600}}
+        said = {"text": escaped(row.text), "font": {"size": 13.5, "color": token, "weight": 600}}
+        annotations.append(
+            {**common, **shifted, **name, "x": 0, "xanchor": "left", "xshift": 0 if narrow else 10 - left}
+        )
+        annotations.append(
+            {**common, **shifted, **said, "x": 1, "xanchor": "right", "xshift": 0 if narrow else right - 10}
+        )
+    return {
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
+        "annotations": annotations,
+        "xaxis": _zero_axis(chart.axis),
+        "yaxis": {"range": [len(chart.rows) - 0.5 - shift, -0.5 - shift], "visible": False, "fixedrange": True},
+    }
+
+
+def _zero_axis(axis: Axis) -> dict[str, Any]:
+    """An axis of shares with its zero line, that cannot be dragged."""
+    return {
+        "range": [axis.low, axis.high],
+        "tickvals": list(axis.ticks),
+        "ticktext": list(axis.labels),
+        "gridcolor": colour("grid"),
+        "zeroline": True,
+        "zerolinecolor": colour("zero"),
+        "zerolinewidth": 1.5,
+        "fixedrange": True,
+        "ticks": "",
     }
 
 

@@ -243,6 +243,10 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
         "days",
         spoken.say("Rows per day"),
         tuple(blocks),
+        data=(
+            ("kind", "day", "rows", "bots"),
+            *days.sort("day", "kind").select("kind", "day", "rows", "bots").iter_rows(),
+        ),
         queries=(Query(spoken.say("Accepted rows per day"), "FROM rows_per_day ORDER BY day, kind"),),
     )
 

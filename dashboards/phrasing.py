@@ -471,6 +471,8 @@ _REASONS: Mapping[str, str] = {
     "cap_turns_sign": marked("It waits until the cap no longer turns the result round."),
     "no_plan": marked("No plan was registered."),
     "beyond_maximum": marked("An answer is not likely before the planned end."),
+    "step_without_readers": marked("A step has no readers yet, so the difference cannot be split over the steps."),
+    "too_few_segments": marked("Fewer than four groups: shown as they are."),
     "no_visits_before": marked("No visits before the test have landed."),
     "not_matured": marked("Outcome windows are still open."),
 }  # fmt: skip
@@ -1102,6 +1104,46 @@ class _Verdict:
 def _codes(decision: Mapping[str, object]) -> Sequence[object]:
     reasons = decision.get("reasons")
     return reasons if isinstance(reasons, list | tuple) else ()
+
+
+_DECISION_STEPS: Mapping[str, str] = {
+    "trust_blocked": marked("Trust checks: not passed."),
+    "trust_passed": marked("Trust checks: none blocks the verdict."),
+    "guardrail_broken": marked("Guardrails: one lies beyond its margin ({metric})."),
+    "guardrails_unharmed": marked("Guardrails: none lies beyond its margin."),
+    "no_guardrails": marked("Guardrails: none was registered."),
+    "too_few_days": marked("Enough data: fewer full days than the plan asks for."),
+    "too_few_contributors": marked("Enough data: fewer {givers} than the plan asks for."),
+    "enough_data": marked("Enough data: the days and {givers} that the plan asks for are in."),
+    "loss_unknown": marked("Risk: the wordings cannot be weighed against each other yet."),
+    "loss_above_threshold": marked("Risk: choosing the best wording now would risk more than the plan allows."),
+    "loss_below_threshold": marked("Risk: choosing the best wording risks less than the plan allows."),
+    "guardrail_not_settled": marked("Held back: a guardrail is not settled ({metric})."),
+    "cap_turns_sign": marked("Held back: the cap turns the result round."),
+    "no_smallest_effect": marked("No difference: not asked, since no smallest effect that matters was registered."),
+    "inside_smallest_effect": marked("No difference: the whole range lies inside the smallest effect that matters."),
+    "not_inside_smallest_effect": marked("No difference: the range reaches beyond the smallest effect that matters."),
+    "no_dates": marked("Forecast: none, since the table has no dates."),
+    "no_planned_end": marked("Forecast: none, since no end was planned."),
+    "planned_end_reached": marked("Forecast: the planned end has been reached."),
+    "no_forecast": marked("Forecast: none can be made yet."),
+    "forecast_beyond_planned_end": marked("Forecast: an answer is not likely before the planned end."),
+    "forecast_within_plan": marked("Forecast: an answer is likely before the planned end."),
+}
+
+
+def decision_steps(decision: Mapping[str, object], spoken: Voice) -> tuple[str, ...]:
+    """Return what the rule asked and found, in its order; a code this version does not know as it is."""
+    said = []
+    for item in _codes(decision):
+        code, _, subject = str(item).partition(":")
+        known = _DECISION_STEPS.get(code)
+        if known is None:
+            said.append(sentence(plain(str(item).replace("_", " "), 120)))
+            continue
+        metric = "" if not subject else spoken.inside(metric_name(subject, spoken))
+        said.append(spoken.say(known, metric=metric, givers=spoken.words.givers))
+    return tuple(dict.fromkeys(said))
 
 
 def monthly(worth: Worth, spoken: Voice) -> str:

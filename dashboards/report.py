@@ -6,6 +6,8 @@ stands where is decided here; how a number is said, in `phrasing.py`; how it loo
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,6 +16,8 @@ import polars as pl
 from markupsafe import Markup
 
 from analysis.experiment_result import ExperimentResult
+from analysis.inference.results import NotEstimable
+from analysis.lift_split import split_lift
 from analysis.metrics import METRICS
 from analysis.wording.differences import appeal_differences
 from dashboards import figures, svg
@@ -43,6 +47,8 @@ from dashboards.charts import (
     EvidencePoint,
     Hero,
     HeroRow,
+    Split,
+    SplitRow,
     StepDot,
     StepRow,
     Steps,
@@ -54,6 +60,7 @@ from dashboards.phrasing import (
     Voice,
     capital,
     checks_in_words,
+    decision_steps,
     evidence_words,
     full_days,
     givers_words,
@@ -97,7 +104,7 @@ _ORDER = (
 
 #: Points of a line, and comparisons in the folded table of days: beyond them a page grows heavy and nobody reads on.
 MOST_POINTS = 90
-MOST_COMPARISONS = 126
+MOST_COMPARISONS = 90
 
 RANGE_WORDS = marked("The dot is our best estimate, the bar is the range we are 95% sure of, however often you look.")
 
@@ -137,6 +144,7 @@ def experiment_report(result: ExperimentResult) -> Page:
             _trust(reading, spoken),
             _evidence(reading, spoken),
             _funnel(reading, spoken),
+            _split(reading, spoken),
             _segments(reading, spoken),
             _guardrails(reading, spoken),
             _unknown(reading, spoken),
@@ -382,6 +390,7 @@ def _money(reading: Reading, spoken: Voice) -> Section:
             ),
             Sentences(tuple(notes)),
         ),
+        data=_money_data(reading, metric),
         queries=_queries(
             reading,
             (
@@ -396,6 +405,28 @@ def _money(reading: Reading, spoken: Voice) -> Section:
             ),
         ),
     )
+
+
+def _money_data(reading: Reading, metric: str) -> tuple[tuple[object, ...], ...]:
+    rows: list[tuple[object, ...]] = [
+        ("variant_id", "name", "readers", "converted", f"{metric}_per_reader", "difference_per_1000", "low", "high")
+    ]
+    for arm in reading.arms:
+        comparison = reading.comparison(arm.id, metric)
+        within = Range(None, None) if comparison is None else comparison.difference_range
+        rows.append(
+            (
+                arm.id,
+                arm.variant.label,
+                reading.readers(arm.id),
+                reading.contributors(arm.id),
+                reading.mean(metric, arm.id),
+                None if comparison is None else comparison.difference,
+                within.low,
+                within.high,
+            )
+        )
+    return tuple(rows)
 
 
 def _money_heading(spoken: Voice, *, has_money: bool) -> str:
@@ -485,6 +516,16 @@ def _other_rules(reading: Reading, spoken: Voice) -> str:
         said.append(spoken.say("{rule} {value}", rule=name, value=spoken.difference(metric, other.difference)))
         if other.difference * main.difference < 0:
             turned.append(name)
+    without = _without_the_largest(reading, arm)
+    if without is not None:
+        name = spoken.say("without its largest {giver}", giver=spoken.words.giver)
+        base = main.number("mean_control")
+        if base:
+            said.append(
+                spoken.say("{rule} {value}", rule=name, value=spoken.difference("value", without * base * 1_000))
+            )
+        if without * main.difference < 0:
+            turned.append(name)
     if not said:
         return ""
     verdict = (
@@ -498,6 +539,16 @@ def _other_rules(reading: Reading, spoken: Voice) -> str:
         values=spoken.listed(said),
     )
     return f"{text} {verdict}"
+
+
+def _without_the_largest(reading: Reading, arm: Arm) -> float | None:
+    """The lift of a variant without its own largest giver, from the trust check; None where it was not asked."""
+    for row in reading.result.checks.to_dicts():
+        if row["check_name"] == "one_donor" and row["variant_id"] == arm.id and row["detail"]:
+            found = json.loads(row["detail"]).get("lift_without")
+            value = found.get(arm.id) if isinstance(found, dict) else None
+            return float(value) if isinstance(value, int | float) else None
+    return None
 
 
 # -- what readers saw ------------------------------------------------------------------------------------------------
@@ -641,6 +692,21 @@ def _evidence(reading: Reading, spoken: Voice) -> Section | None:
         heading=_evidence_heading(reading, since, spoken),
         lead=_evidence_lead(reading, spoken),
         blocks=(picture, _evidence_table(reading, history, metric, spoken)),
+        data=(
+            ("as_of", "variant_id", "difference_per_1000", "low", "high", "log_e"),
+            *(
+                (
+                    day.isoformat(),
+                    name,
+                    item.difference,
+                    item.difference_range.low,
+                    item.difference_range.high,
+                    item.number("log_e"),
+                )
+                for day, found in history.items()
+                for name, item in found.items()
+            ),
+        ),
         queries=_queries(
             reading, (spoken.say("The comparison on every day so far"), "estimates", condition), every_day=True
         ),
@@ -843,6 +909,10 @@ def _funnel(reading: Reading, spoken: Voice) -> Section | None:
         ),
         blocks=tuple(blocks),
         queries=_queries(reading, (spoken.say("Readers at each step"), "funnel", "")),
+        data=(
+            ("step", "variant_id", "readers"),
+            *((step, arm.id, counts.get((step, arm.id))) for step in present for arm in reading.arms),
+        ),
     )
 
 
@@ -901,6 +971,103 @@ def _steps(
     return Steps(tuple(rows), axis, label)
 
 
+# -- where the difference comes from ---------------------------------------------------------------------------------
+
+#: Steps that a difference is split over, where both wordings have readers at them.
+_SPLIT_CHAIN = ("viewed", "blocked", "clicked", "checkout_started")
+
+
+def _split(reading: Reading, spoken: Voice) -> Section | None:
+    arm, say = reading.challenger, spoken.say
+    if reading.day is None or arm is None or not reading.has_money:
+        return None
+    heading = say("Where the difference comes from")
+    control, variant = _factors(reading, reading.control), _factors(reading, arm)
+    both = [step for step in control if step in variant]
+    shares = split_lift({step: control[step] for step in both}, {step: variant[step] for step in both})
+    if isinstance(shares, NotEstimable):
+        return Section("split", heading, (Sentences((reason_words(shares.reason, spoken),)),))
+    rows, reached = [], 0.0
+    for share in shares:
+        text = spoken.percent(share.share, plus=True, digits=1)
+        rows.append(SplitRow(_factor_name(share.step, spoken), reached, reached + share.share, text))
+        reached += share.share
+    rows.append(SplitRow(say("Together"), 0.0, reached, spoken.percent(reached, plus=True, digits=1), is_total=True))
+    axis = axis_of(
+        [0.01, -0.01, *(side for row in rows for side in (row.start, row.end))],
+        lambda tick: spoken.percent(tick, plus=True, digits=0 if abs(tick * 100 - round(tick * 100)) < 1e-9 else 1),
+        most=4,
+        pad=0.06,
+    )
+    label = say(
+        "What each step adds to the difference of {wording}. {values}.",
+        wording=wording(arm, spoken),
+        values="; ".join(f"{row.name}: {row.text}" for row in rows),
+    )
+    chart = Split(tuple(rows), arm.token, axis, label)
+    picture = Picture(
+        "split-chart",
+        wide=svg.split(chart, narrow=False),
+        narrow=svg.split(chart, narrow=True),
+        figure=figures.figure_json(figures.split(chart), figures.split_narrow(chart)),
+        caption=say(
+            "{wording} against the current wording, in percent of its settled value. The steps add up to the total exactly.",
+            wording=capital(wording(arm, spoken)),
+        ),
+    )
+    table = Table(
+        say("What each step adds"),
+        (
+            Column(say("Step")),
+            Column(say("The step itself"), say("change against the current wording"), "number"),
+            Column(say("Adds"), say("percent of the current wording's settled value"), "number"),
+        ),
+        tuple(
+            TableRow(
+                Cell(row.name),
+                (
+                    Cell(spoken.percent(share.ratio, plus=True, digits=1) if share is not None else "—"),
+                    Cell(row.text),
+                ),
+            )
+            for row, share in zip(rows, (*shares, None), strict=True)
+        ),
+        is_compact=True,
+    )
+    return Section(
+        id="split",
+        heading=heading,
+        lead=say("A description: it says where, not why, and carries no range."),
+        blocks=(picture, table),
+        queries=_queries(
+            reading,
+            (say("Readers at each step"), "funnel", ""),
+            (say("Every wording of this test"), "variant_results", "basis = 'exposed' AND segment_kind = 'all'"),
+        ),
+        data=(("step", "ratio", "share_of_control_value"), *((item.step, item.ratio, item.share) for item in shares)),
+    )
+
+
+def _factors(reading: Reading, arm: Arm) -> dict[str, float]:
+    """Settled value per reader asked as a product: each step's share of the one before, and the value of a giver."""
+    counts = {row["step"]: row["readers"] for row in reading.result.funnel.to_dicts() if row["variant_id"] == arm.id}
+    asked, givers, mean = reading.readers(arm.id), reading.contributors(arm.id), reading.mean("value", arm.id)
+    if not asked or not givers or mean is None:
+        return {"contributed": 0.0}
+    factors, before = {}, asked
+    for step in _SPLIT_CHAIN:
+        if counts.get(step):
+            factors[step] = counts[step] / before
+            before = counts[step]
+    factors["contributed"] = givers / before
+    factors["amount"] = mean * asked / givers
+    return factors
+
+
+def _factor_name(step: str, spoken: Voice) -> str:
+    return spoken.words.amount if step == "amount" else step_name(step, spoken)
+
+
 # -- groups, guardrails ------------------------------------------------------------------------------------------------
 
 
@@ -912,30 +1079,111 @@ def _segments(reading: Reading, spoken: Voice) -> Section | None:
     drawn = [item for _, _, found in groups for item in found if _fewest(item) >= FEWEST_DRAWN]
     values = [*(item.difference for item in drawn), *_clipped([item.difference_range for item in drawn])]
     axis = axis_of(values, _difference_ticks(spoken, metric), most=4)
+    shrunk = _shrunk(reading)
+    expects = any(row["shrunk_log_ratio"] is not None and row["reason"] is None for row in shrunk.values())
     rows = [
-        _segment_row(kind, segment, comparison, spoken, axis) for kind, segment, found in groups for comparison in found
+        _segment_row(
+            kind,
+            segment,
+            comparison,
+            spoken,
+            axis,
+            shrunk.get((kind, segment, comparison.arm.id), {}) if expects else None,
+        )
+        for kind, segment, found in groups
+        for comparison in found
     ]
+    say = spoken.say
     columns = (
-        Column(spoken.say("Group")),
-        Column(spoken.say("Wording")),
-        Column(capital(spoken.words.asked), spoken.say("with the current wording's"), "number"),
+        Column(say("Group")),
+        Column(say("Wording")),
+        Column(capital(spoken.words.asked), say("with the current wording's"), "number"),
         Column(
-            spoken.say("Difference"),
-            spoken.say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
+            say("Difference"),
+            say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
             "strip",
             svg.strip_axis(axis),
+        ),
+        *(
+            [Column(say("To expect"), say("drawn towards the other groups; range for one look"), "number")]
+            if expects
+            else []
         ),
     )
     condition = f"basis = 'exposed' AND segment_kind <> 'all' AND metric = '{metric}'"
     return Section(
         id="groups",
-        heading=spoken.say("Who it works for"),
-        lead=spoken.say(
-            "Groups fixed at a reader's first appeal. Exploratory: whether groups differ at all is not tested here, and some group always looks better than another by chance."
+        heading=say("Who it works for"),
+        lead=say(
+            "Groups fixed at a reader's first appeal. Exploratory: some group always looks better than another by chance, so what to expect is drawn towards the others where there are four groups or more."
         ),
-        blocks=(Table(spoken.say("Difference by group of readers"), columns, tuple(rows)),),
-        queries=_queries(reading, (spoken.say("The comparison by group"), "estimates", condition)),
+        blocks=(
+            Table(say("Difference by group of readers"), columns, tuple(rows)),
+            Sentences(
+                (
+                    *([] if expects else [reason_words("too_few_segments", spoken)]),
+                    *_whether_groups_differ(reading, shrunk, spoken),
+                )
+            ),
+        ),
+        queries=_queries(reading, (say("The comparison by group"), "estimates", condition)),
+        data=(
+            ("segment_kind", "segment", "variant_id", "readers", "difference_per_1000", "low", "high", "shrunk_lift"),
+            *(
+                (
+                    kind,
+                    segment,
+                    item.arm.id,
+                    item.number("n"),
+                    item.difference,
+                    item.difference_range.low,
+                    item.difference_range.high,
+                    _expm1(shrunk.get((kind, segment, item.arm.id), {}).get("shrunk_log_ratio")),
+                )
+                for kind, segment, found in groups
+                for item in found
+            ),
+        ),
     )
+
+
+def _expm1(value: object) -> float | None:
+    return math.expm1(value) if isinstance(value, float) else None
+
+
+def _shrunk(reading: Reading) -> dict[tuple[str, str, str], Mapping[str, object]]:
+    """Effects of groups drawn towards each other, by kind, group and variant; of today and the primary metric."""
+    from analysis.inference.segments import segment_effects
+
+    frame = reading.result.estimates.filter(
+        (pl.col("segment_kind") != "all") & (pl.col("basis") == "exposed") & (pl.col("metric") == reading.primary)
+    )
+    if reading.day is not None:
+        frame = frame.filter(pl.col("as_of") == reading.day)
+    if frame.is_empty():
+        return {}
+    rows = segment_effects(frame).to_dicts()
+    return {(row["segment_kind"], row["segment"], row["variant_id"]): row for row in rows}
+
+
+def _whether_groups_differ(
+    reading: Reading, shrunk: Mapping[tuple[str, str, str], Mapping[str, object]], spoken: Voice
+) -> tuple[str, ...]:
+    """What the test of Cochran (1954) says for each kind of group; each asked at alpha over the number of questions."""
+    asked = {(kind, variant): row["q_p"] for (kind, _, variant), row in shrunk.items() if row["q_p"] is not None}
+    limit = reading.result.experiment.alpha / max(1, len(asked))
+    said = []
+    for (kind, variant), found in asked.items():
+        arm = reading.arm_by_id.get(variant)
+        if arm is None or not isinstance(found, float):
+            continue
+        values = {"wording": wording(arm, spoken), "kind": segment_kind_name(kind, spoken)}
+        said.append(
+            spoken.say("{wording}: groups differ by {kind}, more than chance would have it.", **values)
+            if found < limit
+            else spoken.say("{wording}: nothing shows that groups differ by {kind}.", **values)
+        )
+    return tuple(capital(text) for text in said)
 
 
 def _groups(reading: Reading) -> list[tuple[str, str, tuple[Comparison, ...]]]:
@@ -960,7 +1208,9 @@ def _fewest(comparison: Comparison) -> float:
     return min(comparison.number("x") or 0, comparison.number("x_control") or 0)
 
 
-def _segment_row(kind: str, segment: str, comparison: Comparison, spoken: Voice, axis: Axis) -> TableRow:
+def _segment_row(
+    kind: str, segment: str, comparison: Comparison, spoken: Voice, axis: Axis, shrunk: Mapping[str, object] | None
+) -> TableRow:
     arm, few = comparison.arm, int(_fewest(comparison))
     readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
     cell = _difference_cell(comparison, spoken, arm, axis)
@@ -971,7 +1221,13 @@ def _segment_row(kind: str, segment: str, comparison: Comparison, spoken: Voice,
         )
     head = Cell(segment_name(segment, spoken), segment_kind_name(kind, spoken))
     who = Cell(plain(arm.variant.label, 40), letter=arm.letter)
-    return TableRow(head, (who, Cell(spoken.count(readers)), cell), token=arm.token)
+    if shrunk is None:
+        return TableRow(head, (who, Cell(spoken.count(readers)), cell), token=arm.token)
+    expected, low, high = (_expm1(shrunk.get("shrunk_log_ratio")), shrunk.get("shrunk_low"), shrunk.get("shrunk_high"))
+    ahead = Cell("—")
+    if few >= FEWEST_DRAWN and expected is not None and isinstance(low, float) and isinstance(high, float):
+        ahead = Cell(spoken.percent(expected, plus=True), spoken.percent_range(Range(low, high)), weak=True)
+    return TableRow(head, (who, Cell(spoken.count(readers)), cell, ahead), token=arm.token)
 
 
 def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
@@ -1090,6 +1346,8 @@ def _unknown(reading: Reading, spoken: Voice) -> Section:
         said.append(
             say("Views were counted, not readers. One reader may stand behind many views, so ranges may be too narrow.")
         )
+    if reading.day is not None:
+        said.append(say("How often a reader was asked is not counted yet, so whether the words wear out is not known."))
     said.append(say("Whether the effect lasts after the test is not measured by the test."))
     block = Sentences(tuple(dict.fromkeys(said)), is_list=True)
     return Section("unknown", say("What we do not know"), (block,))
@@ -1103,7 +1361,11 @@ def _plan(reading: Reading, spoken: Voice) -> Section:
     return Section(
         id="plan",
         heading=say("How we worked this out"),
-        blocks=(Definitions(tuple(_plan_items(reading, spoken))), Sentences((method,))),
+        blocks=(
+            Definitions(tuple(_plan_items(reading, spoken))),
+            Sentences(decision_steps(reading.result.decision, spoken), is_list=True),
+            Sentences((method,)),
+        ),
         queries=_queries(
             reading,
             (say("Every comparison of this test"), "estimates", ""),

@@ -7,8 +7,10 @@ other, never half of one (docs/adr says why a link). Pages that say the same as 
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -123,6 +125,7 @@ def _entries(
     frame = _Frame(files, stamp, navigation_of(pages))
     for page in pages:
         yield _entry(page, frame, notices)
+        yield from _data_files(page)
     running = [
         result
         for result in results
@@ -132,6 +135,7 @@ def _entries(
     for result in results:
         page = experiment_report(result)
         yield _entry(page, frame, notices)
+        yield from _data_files(page)
         if result in running:
             yield from _archived(page, frame, edition, spoken)
     for page in pages:
@@ -153,6 +157,29 @@ def _entry(page: Page, frame: _Frame, notices: tuple[str, ...], *, root: str | N
         return render(page, frame.files, stamp=stamp, navigation=frame.navigation, notices=notices, root=root)
 
     return _Entry(page.path, hashlib.sha256(content(None).encode()).hexdigest(), lambda: content(frame.stamp))
+
+
+def _data_files(page: Page) -> Iterator[_Entry]:
+    """The numbers of a page's figures as CSV, one file a section."""
+    for section in page.sections:
+        if section.data:
+            text = csv_text(section.data)
+            yield _Entry(page.data_path(section), hashlib.sha256(text.encode()).hexdigest(), lambda text=text: text)
+
+
+def csv_text(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as CSV with a byte order mark, so that spreadsheets read UTF-8. A text that they would take for a
+    formula is given an apostrophe.
+    """  # noqa: D205
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow([_harmless(value) for value in row])
+    return "\ufeff" + written.getvalue()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def _archived(page: Page, frame: _Frame, edition: Edition, spoken: Voice) -> Iterator[_Entry]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from dashboards.charts import Axis, DayBars, Evidence, EvidencePanel, Hero, HeroRow, StepRow, Steps
+from dashboards.charts import Axis, DayBars, Evidence, EvidencePanel, Hero, HeroRow, Split, StepRow, Steps
 from dashboards.reading import Range
 
 STRIP_WIDTH, STRIP_HEIGHT = 270, 46
@@ -320,6 +320,44 @@ def _step_row(chart: Steps, frame: Frame, row: StepRow, y: float, width: float, 
             )
         parts.append("</g>")
     return parts
+
+
+SPLIT_HEIGHT = {False: 40.0, True: 56.0}
+
+#: Margins of the split chart in pixels (left, right, top, bottom), the same in both drawings.
+SPLIT_MARGINS = {False: (270.0, 110.0, 8.0, 32.0), True: (10.0, 10.0, 8.0, 32.0)}
+
+
+def split_height(rows: int, *, narrow: bool) -> float:
+    """Height in pixels of the split chart."""
+    return rows * SPLIT_HEIGHT[narrow] + 40
+
+
+def split(chart: Split, *, narrow: bool) -> Markup:
+    """Return what each step adds to a difference: floating bars that add up to the total, the total in full colour."""
+    width, each = (380.0 if narrow else 960.0), SPLIT_HEIGHT[narrow]
+    height = split_height(len(chart.rows), narrow=narrow)
+    left, right, top, bottom = SPLIT_MARGINS[narrow]
+    frame = Frame(left, top, width - left - right, height - top - bottom)
+    spans = [(top + index * each + 26, top + (index + 1) * each) for index in range(len(chart.rows))]
+    parts = _vertical_grid(chart.axis, frame, spans=spans if narrow else ())
+    for index, row in enumerate(chart.rows):
+        y = top + index * each
+        middle = y + (40 if narrow else each / 2)
+        x1, x2 = sorted(frame.x(chart.axis.place(side)) for side in (row.start, row.end))
+        token = chart.token if row.is_total else "weak"
+        parts.append(f'<g class="{token}">')
+        parts.append(
+            f'<rect class="step" x="{_n(x1)}" y="{_n(middle - 8)}" width="{_n(max(x2 - x1, 1.5))}" height="16" rx="2"/>'
+        )
+        if index + 1 < len(chart.rows) and not narrow:
+            x = frame.x(chart.axis.place(row.end))
+            parts.append(_line(x, middle + 8, x, middle + each - 8, "thread"))
+        parts.append("</g>")
+        name_y = y + 20 if narrow else middle + 5
+        parts.append(_text(10, name_y, row.name, "row-name plain halo"))
+        parts.append(f'<g class="{token}">{_text(width - 10, name_y, row.text, "row-value small halo", "end")}</g>')
+    return _svg(width, height, chart.label, parts, "narrow" if narrow else "wide")
 
 
 DAY_BARS_HEIGHT = 190.0

@@ -36,6 +36,8 @@ class Reason(StrEnum):
     """Totals came without sums of squares, so nothing is known of the spread."""
     NO_PLANNED_SHARE = "no_planned_share"
     """The share of readers planned for the variant is not known, and the method needs it."""
+    STEP_WITHOUT_READERS = "step_without_readers"
+    """A step that nobody took has no logarithm, so a difference cannot be split over the steps."""
     NEGATIVE_MEAN = "negative_mean"
     """Money paid back exceeds money given: a ratio says nothing."""
 

@@ -100,6 +100,16 @@ class Story:
     daily_readers: float | None = None
 
 
+#: Codes that the rule leaves with a verdict, as `decisions.py` writes them.
+REASONS = {
+    "fix_first": ["trust_blocked:sample_ratio"],
+    "stop_harm": ["trust_passed", "guardrail_broken:pageviews"],
+    "too_early": ["trust_passed", "guardrails_unharmed", "too_few_contributors"],
+    "use_it": ["trust_passed", "guardrails_unharmed", "enough_data", "loss_below_threshold"],
+    "no_difference": ["trust_passed", "guardrails_unharmed", "enough_data", "loss_above_threshold", "inside_smallest_effect"],
+    "cannot_tell": ["trust_passed", "guardrails_unharmed", "enough_data", "loss_above_threshold", "not_inside_smallest_effect", "forecast_beyond_planned_end"],
+    "keep_asking": ["trust_passed", "guardrails_unharmed", "enough_data", "loss_above_threshold", "not_inside_smallest_effect", "forecast_within_plan"],
+}  # fmt: skip
 IDS = ("current", "b", "c", "d", "e", "f", "g")
 GUARDRAILS = (Guardrail(metric="pageviews", margin=0.01), Guardrail(metric="dismissed", margin=0.05))
 
@@ -165,7 +175,7 @@ def tell(story: Story, audience: Audience = AUDIENCE, edition: Edition = EDITION
         "verdict": story.verdict,
         "variant_id": story.variant_id,
         "basis": story.basis,
-        "reasons": [story.verdict],
+        "reasons": REASONS.get(story.verdict, ["trust_passed", "enough_data"]),
         "primary_metric": "value",
         "n_days": story.days,
         "smallest_contributors": min(arm.x for arm in story.arms),

@@ -15,7 +15,7 @@ from tests.dashboards import builders
 from tests.dashboards.builders import AUDIENCE, STORIES, UNDATED, tell
 
 BRITISH = voice(AUDIENCE)
-ORDER = ["money", "wordings", "trust", "evidence", "funnel", "groups", "cost", "unknown", "plan"]
+ORDER = ["money", "wordings", "trust", "evidence", "funnel", "split", "groups", "cost", "unknown", "plan"]
 
 
 def section(page: Page, name: str) -> Section:
@@ -176,3 +176,41 @@ def test_the_picture_beside_the_headline_agrees_with_the_words_about_zero() -> N
             shifted = comparison.difference_range.shifted(base * 1_000)
             clears = (shifted.low or 0) > base * 1_000 or (shifted.high or 0) < base * 1_000
             assert clears == comparison.difference_range.clears_zero
+
+
+def test_the_steps_of_the_split_add_up_to_the_difference_in_settled_value() -> None:
+    reading = Reading(tell(builders.PROVEN))
+    found = section(experiment_report(tell(builders.PROVEN)), "split")
+    assert found.data[0] == ("step", "ratio", "share_of_control_value")
+    total = sum(float(row[2]) for row in found.data[1:])  # type: ignore[arg-type]
+    base, mean = reading.mean("value", "current"), reading.mean("value", "b")
+    assert base is not None
+    assert mean is not None
+    assert abs(total - (mean / base - 1)) < 1e-12
+
+
+def test_every_code_of_the_rule_is_said_in_words() -> None:
+    import re
+    from pathlib import Path
+
+    from analysis import decisions
+    from dashboards.phrasing import _DECISION_STEPS
+
+    source = Path(decisions.__file__).read_text(encoding="utf-8")
+    codes = set(re.findall(r'(?:reasons|early|vetoes)(?:\.append\(| \+= \[)f?"([a-z_]+)', source))
+    assert codes
+    assert codes <= set(_DECISION_STEPS)
+
+
+def test_a_result_is_shown_without_its_largest_gift() -> None:
+    result = tell(builders.PROVEN)
+    row = {"experiment_id": "x", "check_name": "one_donor", "variant_id": "b", "status": "pass", "detail": '{"share": 0.02, "lift_without": {"b": 0.1}}'}  # fmt: skip
+    checks = pl.DataFrame([row], schema=result.checks.schema)
+    said = texts(experiment_report(replace(result, checks=checks)), "money")
+    assert "without its largest contributor +£15.62" in said
+
+
+def test_groups_are_drawn_towards_each_other_only_from_four_on() -> None:
+    said = texts(experiment_report(tell(builders.PROVEN)), "groups")
+    assert "Fewer than four groups: shown as they are." in said
+    assert "nothing shows that groups differ by device" in said

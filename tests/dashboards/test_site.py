@@ -274,3 +274,19 @@ def test_a_row_that_went_missing_is_the_headline_of_the_health_page() -> None:
     )
     page = health_report(replace(tables, ledger=broken), AUDIENCE, EDITION)
     assert page.headline == "7 rows are not accounted for"
+
+
+def test_the_numbers_of_every_figure_come_as_csv_that_no_spreadsheet_runs(site: Path) -> None:
+    import csv
+    import io
+
+    from dashboards.site import csv_text
+
+    page = (site / "experiments" / f"{PROVEN.id}.html").read_text(encoding="utf-8")
+    for section in ("money", "evidence", "funnel", "split", "groups"):
+        name = f"data/{PROVEN.id}-{section}.csv"
+        assert f'href="../{name}" download' in page
+        rows = list(csv.reader(io.StringIO((site / name).read_text(encoding="utf-8-sig"))))
+        assert len(rows) > 1
+        assert {len(row) for row in rows} == {len(rows[0])}
+    assert csv_text([("=1+1", -1.5, None)]) == "\ufeff'=1+1,-1.5,\r\n"
