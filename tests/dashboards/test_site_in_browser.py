@@ -56,7 +56,7 @@ def test_charts_come_alive_under_the_content_policy_in_the_colours_of_the_theme(
     opened = visit(site / TESTS[0])
     opened.walk()
     page = opened.page
-    assert page.locator(".picture.is-live").count() == 2
+    assert page.locator(".picture.is-live").count() == 3
     stroke = "getComputedStyle(document.querySelector('#evidence-chart .live .scatterlayer .js-line[style*=\"2.5\"]')).stroke"
     assert page.evaluate(stroke) == "rgb(0, 114, 178)"
     page.emulate_media(color_scheme="dark")
