@@ -166,6 +166,27 @@ def brief(
     run_brief(settings, send=send, again=again, as_json=json)
 
 
+class ExportFormat(StrEnum):
+    """How the tables of an extract are written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the extract.")],
+    settings: SettingsOption = _HERE,
+    kind: Annotated[ExportFormat, typer.Option("--format", help="How the tables are written.")] = ExportFormat.CSV,
+    json: JsonOption = False,
+) -> None:
+    """Write a shareable extract: results without reader rows, small cells left out."""
+    from askwell.export import run_export
+
+    run_export(folder, settings, kind=kind.value, as_json=json)
+
+
 @app.command()
 def serve(
     settings: SettingsOption = _HERE,
