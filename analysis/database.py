@@ -18,6 +18,7 @@ import polars as pl
 
 from analysis.contract import KINDS
 from analysis.errors import NothingToReport, WarehouseError
+from analysis.identity import shown_as_persons
 from analysis.money import minor_digits, read_rates, to_minor
 from analysis.outcomes import EMPTY_PARTIALS, empty_table, last_counted_day
 from analysis.published_tables import (
@@ -102,13 +103,16 @@ def _fill(
     )
     for table, frame in (*own, *tables):
         _table(connection, table, frame)
-    for kind in KINDS:
-        _parts_view(connection, kind, [str(part.path) for part in warehouse.parts(kind)], empty_table(kind))
-        _describe(connection, "VIEW", kind, EVENT_MEANINGS[kind], event_columns(kind))
+    is_linked = bool(warehouse.parts("persons"))
     for name, (meaning, columns) in PARTIALS.items():
         paths = [str(part.path) for part in warehouse.parts(name)]
-        _parts_view(connection, name, paths, EMPTY_PARTIALS[name]())
+        _parts_view(connection, name, paths, EMPTY_PARTIALS[name](), by_person=is_linked and name != "persons")
         _describe(connection, "VIEW", name, meaning, columns)
+    for kind in KINDS:
+        paths = [str(part.path) for part in warehouse.parts(kind)]
+        has_readers = kind in ("pageviews", "appeal_events", "contributions")
+        _parts_view(connection, kind, paths, empty_table(kind), by_person=is_linked and has_readers)
+        _describe(connection, "VIEW", kind, EVENT_MEANINGS[kind], event_columns(kind))
     for table in KEPT_FOR_EVER:
         _every_edition(connection, warehouse, table, edition.number)
     for name, (meaning, columns) in {**VIEWS, **DICTIONARY_VIEWS}.items():
@@ -139,8 +143,11 @@ def _table(connection: duckdb.DuckDBPyConnection, table: ResultTable, frame: pl.
     )
 
 
-def _parts_view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str) -> None:
+def _parts_view(
+    connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str, *, by_person: bool
+) -> None:
     source = f"SELECT * FROM {_files(paths)}" if paths else empty
+    source = shown_as_persons(source) if by_person else source
     connection.execute(f"CREATE VIEW {name} AS {source}").fetchall()
 
 

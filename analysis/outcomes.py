@@ -16,6 +16,7 @@ import duckdb
 import polars as pl
 
 from analysis.contract import Kind, stored_columns
+from analysis.identity import no_persons, refresh_persons, shown_as_persons
 from analysis.metrics import APPEAL_EVENTS
 from analysis.queries import query
 from analysis.registry import Experiment
@@ -179,7 +180,12 @@ def refresh_cohorts(
     An experiment whose last outcome window has passed has inputs that no longer change: it is never computed again
     until a late file touches one of its own days.
     """
-    parts = {table: warehouse.parts(table) for table in ("daily_exposures", "daily_visits", "contributions")}
+    refresh_persons(warehouse)
+    parts = {
+        table: warehouse.parts(table)
+        for table in ("daily_exposures", "daily_visits", "contributions", "payment_details")
+    }
+    together = warehouse.parts("persons")
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
     stale = []
@@ -188,7 +194,7 @@ def refresh_cohorts(
             continue
         if experiment.id in current and any(experiment.starts < day for day in kept.values()):
             continue  # rows it was computed from are gone; its results stay
-        due = _Due.of(experiment, warehouse.settings, as_of, parts)
+        due = _Due.of(experiment, warehouse.settings, as_of, parts, together)
         if current.get(experiment.id) != due.mark:
             stale.append(due)
     done = 0
@@ -196,7 +202,7 @@ def refresh_cohorts(
         with warehouse.compute() as connection:
             for batch in _batches(connection, stale):
                 progress(batch[0].experiment.id, done, len(stale))
-                tables = _count(connection, batch, warehouse.settings)
+                tables = _count(connection, batch, warehouse.settings, together)
                 for code, due in enumerate(batch):
                     own = {
                         name: frame.filter(pl.col("experiment_code") == code).drop("experiment_code")
@@ -226,7 +232,14 @@ class _Due:
     mark: str
 
     @classmethod
-    def of(cls, experiment: Experiment, settings: Settings, as_of: date, parts: dict[str, list[Part]]) -> Self:
+    def of(
+        cls,
+        experiment: Experiment,
+        settings: Settings,
+        as_of: date,
+        parts: dict[str, list[Part]],
+        together: Sequence[Part],
+    ) -> Self:
         counted_to = last_counted_day(experiment, settings, as_of)
         first, last = experiment.starts.isoformat(), counted_to.isoformat()
         own = {
@@ -246,6 +259,8 @@ class _Due:
             [variant.id for variant in experiment.variants],
             _guards_pageviews(experiment),
             *[part.part_id for found in own.values() for part in found],
+            "persons",
+            *[part.part_id for part in together],
         )
         return cls(experiment, counted_to, own, mark)
 
@@ -275,16 +290,29 @@ def _together(batch: Sequence[_Due], table: str) -> list[Part]:
     return [found[part_id] for part_id in sorted(found)]
 
 
-def _count(connection: duckdb.DuckDBPyConnection, batch: Sequence[_Due], settings: Settings) -> dict[str, pl.DataFrame]:
+def _count(
+    connection: duckdb.DuckDBPyConnection, batch: Sequence[_Due], settings: Settings, together: Sequence[Part]
+) -> dict[str, pl.DataFrame]:
     """The cohort tables of some experiments, which `experiment_code` numbers in their order.
 
     The statements of `sql/` see `merged_readers`, one row per experiment and reader, and `experiment_readers`, the same
     readers on each basis with their steps; a statement for another metric joins one of them. Readers are taken a range of
     keys at a time; ranges add up because readers do.
     """
-    read_parts(connection, "daily_exposures", _together(batch, "daily_exposures"), _empty_exposures)
-    read_parts(connection, "daily_visits", _together(batch, "daily_visits"), _empty_visits)
-    read_parts(connection, "contributions", _together(batch, "contributions"), lambda: empty_table("contributions"))
+    if together:
+        read_parts(connection, "persons", together, no_persons)
+    for table, empty in (
+        ("daily_exposures", _empty_exposures),
+        ("daily_visits", _empty_visits),
+        ("contributions", lambda: empty_table("contributions")),
+    ):
+        own = f"own_{table}" if together else table
+        read_parts(connection, own, _together(batch, table), empty)
+        if together:
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {shown_as_persons(f'SELECT * FROM {own}')}")
+    read_parts(
+        connection, "payment_details", _together(batch, "payment_details"), lambda: empty_table("payment_details")
+    )
     for name, frame in (
         ("counted_experiments", _counted(batch, settings)),
         ("later_epochs", _later_epochs(batch, settings)),
@@ -401,4 +429,4 @@ def _empty_visits() -> str:
 
 
 #: SQL that selects no row of a daily partial, for views over a warehouse that has none yet.
-EMPTY_PARTIALS = {"daily_exposures": _empty_exposures, "daily_visits": _empty_visits}
+EMPTY_PARTIALS = {"persons": no_persons, "daily_exposures": _empty_exposures, "daily_visits": _empty_visits}

@@ -140,6 +140,15 @@ _STEP = "Moment of the reader's first such event on the day, in microseconds sin
 
 #: Daily partials by name: what a row is, and what the columns mean. Their form may change with the pipeline.
 PARTIALS: dict[str, tuple[str, dict[str, str]]] = {
+    "persons": (
+        "One row per id that a link names: whose it is. Other tables show the person's key as `reader_key`.",
+        {
+            "reader_key": "Keyed hash of an id.",
+            "person_key": "Key of the person: the smallest of the keys that links connect.",
+            "n_ids": "Ids that links connect with this one.",
+            "is_merged": "False where they are more than one person may have (`identity.largest_person`).",
+        },
+    ),
     "daily_exposures": (
         "One row per day, experiment and reader: what the day adds to what is known of the reader. A working table.",
         {

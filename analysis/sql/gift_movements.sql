@@ -1,30 +1,50 @@
 -- Every settled payment, and every settled refund of one, as a movement of money on a publisher's day.
--- Grain: movement. Reads: contributions.
--- A refund moves the share of the payment that it pays back, at the payment's own rate. `annualised` counts a monthly
--- pledge twelve times at its first payment and its later payments not at all. gift_day is the day of the payment itself:
--- what is counted up to a day counts a refund only where the payment is counted too.
-WITH settled AS (
-    SELECT
-        contribution_id,
-        reader_key,
-        epoch_us(occurred_at) AS at_us,
-        day,
-        amount_minor,
-        currency,
-        reporting_minor,
-        CASE WHEN renewal_of IS NOT NULL THEN 0 WHEN recurrence = 'monthly' THEN 12 ELSE 1 END AS years_factor,
-        refund_of
+-- Grain: movement. Reads: contributions, payment_details.
+-- A refund moves the share of the payment that it pays back, at the payment's own rate; refunds and disputes together move
+-- no more than the payment. A refund that failed later is none. `annualised` counts a monthly pledge twelve times at its
+-- first payment and its later payments not at all; an invoice may say which payment is a later one. gift_day is the day of
+-- the payment itself: what is counted up to a day counts a refund only where the payment is counted too.
+WITH failed AS (
+    SELECT contribution_id, bool_or(refund_of IS NOT NULL AND version IS NULL) AS is_refund, max(version) AS version
     FROM contributions
-    WHERE status = 'settled'
+    WHERE status = 'failed'
+    GROUP BY contribution_id
+),
+renewals AS (
+    SELECT DISTINCT payment_id FROM payment_details WHERE is_renewal
+),
+settled AS (
+    SELECT
+        c.contribution_id,
+        c.reader_key,
+        epoch_us(c.occurred_at) AS at_us,
+        c.day,
+        c.amount_minor,
+        c.currency,
+        c.reporting_minor,
+        CASE
+            WHEN c.renewal_of IS NOT NULL OR d.payment_id IS NOT NULL THEN 0
+            WHEN c.recurrence = 'monthly' THEN 12
+            ELSE 1
+        END AS years_factor,
+        c.refund_of
+    FROM contributions AS c
+    LEFT JOIN failed AS f
+        ON f.contribution_id = c.contribution_id AND (f.is_refund OR f.version > coalesce(c.version, f.version - 1))
+    LEFT JOIN renewals AS d ON d.payment_id = c.billed_by
+    WHERE c.status = 'settled' AND f.contribution_id IS NULL
 ),
 gifts AS (
     SELECT * FROM settled WHERE refund_of IS NULL AND reader_key IS NOT NULL
 ),
 refunds AS (
     SELECT
+        g.contribution_id,
         g.reader_key,
         g.at_us AS gift_us,
         g.day AS gift_day,
+        g.reporting_minor AS gift_minor,
+        r.contribution_id AS refund_id,
         r.at_us,
         r.day,
         g.years_factor,
@@ -35,6 +55,14 @@ refunds AS (
         END AS back_minor
     FROM settled AS r
     JOIN gifts AS g ON g.contribution_id = r.refund_of
+),
+netted AS (
+    SELECT
+        *,
+        least(gift_minor, sum(back_minor) OVER paid_back)
+        - least(gift_minor, coalesce(sum(back_minor) OVER paid_back - back_minor, 0)) AS taken_minor
+    FROM refunds
+    WINDOW paid_back AS (PARTITION BY contribution_id ORDER BY at_us, refund_id ROWS UNBOUNDED PRECEDING)
 )
 SELECT
     reader_key,
@@ -54,6 +82,6 @@ SELECT
     at_us,
     day,
     true AS is_refund,
-    -back_minor AS cash,
-    -back_minor * years_factor AS annualised
-FROM refunds
+    CAST(-taken_minor AS BIGINT) AS cash,
+    CAST(-taken_minor * years_factor AS BIGINT) AS annualised
+FROM netted

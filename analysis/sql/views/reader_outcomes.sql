@@ -23,7 +23,7 @@ LEFT JOIN (
         x.experiment_id,
         x.reader_key,
         count(*) AS contributions,
-        sum(c.reporting_minor - coalesce(b.back_minor, 0))::BIGINT AS value_minor
+        sum(c.reporting_minor - least(c.reporting_minor, coalesce(b.back_minor, 0)))::BIGINT AS value_minor
     FROM exposures AS x
     JOIN experiments AS e ON e.experiment_id = x.experiment_id
     JOIN contributions AS c
@@ -33,6 +33,13 @@ LEFT JOIN (
         AND c.occurred_at >= x.first_exposed_at
         AND c.occurred_at < x.first_exposed_at + to_hours(e.window_hours)
         AND c.day <= e.counted_to
+        AND NOT EXISTS (
+            SELECT 1
+            FROM contributions AS f
+            WHERE f.contribution_id = c.contribution_id
+                AND f.status = 'failed'
+                AND f.version > coalesce(c.version, f.version - 1)
+        )
     LEFT JOIN LATERAL (
         SELECT
             sum(CASE
@@ -43,6 +50,13 @@ LEFT JOIN (
         FROM contributions AS r
         WHERE r.refund_of = c.contribution_id
             AND r.status = 'settled'
+            AND NOT EXISTS (
+                SELECT 1
+                FROM contributions AS f
+                WHERE f.contribution_id = r.contribution_id
+                    AND f.status = 'failed'
+                    AND (f.version IS NULL OR f.version > coalesce(r.version, f.version - 1))
+            )
             AND r.occurred_at < x.first_exposed_at + to_days(e.refund_days)
             AND r.day <= e.counted_to
     ) AS b ON true
