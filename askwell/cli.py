@@ -134,7 +134,7 @@ def forget(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SQL statement on the published database, read-only.")],
+    sql: Annotated[str | None, typer.Argument(help="One SQL statement on the published database, read-only.")] = None,
     settings: SettingsOption = _HERE,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: JsonOption = False,
@@ -142,10 +142,16 @@ def query(
     edition: Annotated[
         int | None, typer.Option("--edition", help="Ask an earlier edition, as long as its events are kept.")
     ] = None,
+    from_report: Annotated[
+        str | None, typer.Option("--from-report", help="Run the query that a page shows under this id.")
+    ] = None,
 ) -> None:
     """Ask the published database."""
-    from askwell.query import run_query
+    from askwell.query import query_of_report, run_query
 
+    if (sql is None) == (from_report is None):
+        raise typer.BadParameter("give one of the two: a statement, or --from-report with an id")
+    sql = sql or query_of_report(from_report or "", settings)
     run_query(sql, settings, as_csv=csv, as_json=json, parquet=parquet, edition=edition)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -28,6 +29,26 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
             if column.null_count() == frame[name].null_count():
                 narrow[name] = column
     return frame.with_columns(**narrow)
+
+
+def query_of_report(wanted: str, settings_file: Path) -> str:
+    """Return the SQL that a page shows under an id, such as `experiments/thanks/trust/1`.
+
+    Raises:
+        QueryError: there is no site yet, or no such id on it; the message names the ids that begin alike.
+    """
+    file = read_settings(settings_file).folders.site / "queries.json"
+    try:
+        known: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise QueryError(f"{file} cannot be read ({problem}): run `askwell run` first.") from None
+    if wanted in known:
+        return known[wanted]["sql"]
+    page = wanted.rsplit("/", 2)[0]
+    near = [name for name in known if name.startswith(page)] or [name.rsplit("/", 2)[0] for name in known]
+    raise QueryError(
+        f"No page has a query {wanted}. Pages show the id beside the query; near it: {', '.join(dict.fromkeys(near[:200]))}."
+    )
 
 
 def run_query(

@@ -148,10 +148,14 @@ class Sentences:
 
 @dataclass(frozen=True)
 class Query:
-    """A query that rebuilds the numbers of a section: what it answers, and the SQL."""
+    """A query that rebuilds the numbers of a section: what it answers, and the SQL.
+
+    `id` is what `askwell query --from-report` takes; the site gives it.
+    """
 
     answers: str
     sql: str
+    id: str = ""
 
 
 Block = Table | Picture | Cards | Lines | Definitions | Sentences

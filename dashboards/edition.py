@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from analysis.database import open_database
 from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file, write_files
 from analysis.edition import Draft, audience_of, last_edition, results, stamp_of
 from analysis.registry import Experiment
-from analysis.settings import Delivery
+from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
+from dashboards.blocks import Page
 from dashboards.brief import brief_letter
+from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
 from dashboards.phrasing import verdict_words
 from dashboards.site import SiteSummary, build_site
@@ -32,7 +35,15 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
         stamp_of(edition),
         audience_of(settings),
         settings.folders.site,
+        (_dictionary(settings),),
     )
+
+
+def _dictionary(settings: Settings) -> Page:
+    with open_database(settings.folders.database) as database:
+        return dictionary_report(
+            database.sql("FROM data_dictionary").pl(), database.sql("FROM macros").pl(), audience_of(settings)
+        )
 
 
 @dataclass(frozen=True)

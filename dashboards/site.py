@@ -24,7 +24,7 @@ from pathlib import Path
 from analysis.errors import AskwellError
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards.about import about_report
-from dashboards.blocks import Cell, Column, Page, Section, Sentences, Stamp, Table, TableRow
+from dashboards.blocks import Cell, Column, Page, Query, Section, Sentences, Stamp, Table, TableRow
 from dashboards.frontpage import finished_reports, index_report
 from dashboards.health import HealthTables, health_report
 from dashboards.html import STATIC, StaticFiles, navigation_of, render
@@ -32,6 +32,9 @@ from dashboards.phrasing import Voice, plain, voice
 from dashboards.report import experiment_report
 
 MANIFEST = "site.json"
+
+#: Every query that a page shows, by the id that stands beside it; `askwell query --from-report` reads it.
+QUERIES = "queries.json"
 
 #: Builds kept beside the one shown: a reader who has the last one open can still go on.
 KEPT_BUILDS = 1
@@ -123,6 +126,8 @@ def _entries(
     days: list[str] = sorted({*_archived_days(previous), *today}, reverse=True)
     pages.append(_archive_page(days, audience))
     frame = _Frame(files, stamp, navigation_of(pages))
+    pages = [_numbered(page) for page in pages]
+    shown = [query for page in pages for query in _queries(page)]
     for page in pages:
         yield _entry(page, frame, notices)
         yield from _data_files(page)
@@ -133,7 +138,8 @@ def _entries(
         and result.edition.as_of <= result.experiment.planned_end + timedelta(days=7)
     ]
     for result in results:
-        page = experiment_report(result)
+        page = _numbered(experiment_report(result))
+        shown += _queries(page)
         yield _entry(page, frame, notices)
         yield from _data_files(page)
         if result in running:
@@ -141,6 +147,29 @@ def _entries(
     for page in pages:
         if page.is_kept:
             yield from _archived(page, frame, edition, spoken)
+    text = json.dumps({query.id: {"answers": query.answers, "sql": query.sql} for query in shown}, indent=1)
+    yield _Entry(QUERIES, hashlib.sha256(text.encode()).hexdigest(), lambda: text)
+
+
+def _numbered(page: Page) -> Page:
+    """The page with an id for each of its queries: page, section and place, as in `experiments/thanks/trust/1`."""
+    way = page.path.removesuffix(".html")
+    return replace(
+        page,
+        sections=tuple(
+            replace(
+                section,
+                queries=tuple(
+                    replace(query, id=f"{way}/{section.id}/{place}") for place, query in enumerate(section.queries, 1)
+                ),
+            )
+            for section in page.sections
+        ),
+    )
+
+
+def _queries(page: Page) -> list[Query]:
+    return [query for section in page.sections for query in section.queries]
 
 
 @dataclass(frozen=True)
