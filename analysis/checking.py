@@ -27,7 +27,7 @@ def days_counted_twice(warehouse: Warehouse) -> list[str]:
     """Days, as `table day`, that more than one partial in force would count."""
     return [
         f"{table} {day}"
-        for table in ("daily_exposures", "daily_visits")
+        for table in ("daily_exposures", "daily_visits", "daily_page_measures", "daily_appeal_measures")
         for day in warehouse.days_in_force_twice(table)
     ]
 

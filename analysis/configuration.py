@@ -22,8 +22,8 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
-def read_toml(path: Path, model: type[Model], error: type[ConfigurationError]) -> Model:
-    """Return the file as a `model`.
+def read_toml(path: Path, model: type[Model], error: type[ConfigurationError], context: Any = None) -> Model:
+    """Return the file as a `model`; `context` is what the model's own rules may ask for.
 
     Raises:
         ConfigurationError: of the type given, when the file is missing, is no TOML, or breaks a rule of the model.
@@ -37,7 +37,7 @@ def read_toml(path: Path, model: type[Model], error: type[ConfigurationError]) -
     except OSError as problem:
         raise error(path, [Mistake("file", "", f"cannot be read ({problem.strerror})")]) from None
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, context=context)
     except ValidationError as problem:
         raise error(path, [_mistake(detail, model) for detail in problem.errors(include_url=False)]) from None
 

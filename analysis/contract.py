@@ -9,8 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.metrics import APPEAL_EVENTS
 from analysis.registry import SURFACES
+from analysis.vocabulary import APPEAL_EVENTS, DEVICES, PRODUCTS, READER_TYPES, RECURRENCES, STATUSES
+
+__all__ = [
+    "CONTRACT",
+    "DAY",
+    "DEVICES",
+    "KINDS",
+    "PRODUCTS",
+    "READER_TYPES",
+    "RECURRENCES",
+    "STATUSES",
+    "Column",
+    "Kind",
+]
 
 Kind = Literal["pageviews", "appeal_events", "contributions", "payment_details", "identity_links"]
 KINDS: tuple[Kind, ...] = ("pageviews", "appeal_events", "contributions", "payment_details", "identity_links")
@@ -20,11 +33,6 @@ PAYMENT_KINDS: tuple[Kind, ...] = ("contributions", "payment_details")
 
 ColumnType = Literal["text", "identifier", "integer", "timestamp", "boolean", "choice", "currency"]
 
-STATUSES = ("settled", "pending", "failed")
-RECURRENCES = ("once", "monthly", "annual")
-PRODUCTS = ("gift", "membership", "subscription")
-DEVICES = ("mobile", "desktop", "tablet", "app", "other")
-READER_TYPES = ("new", "returning", "subscriber")
 LINKED_KINDS = ("browser", "account", "customer")
 
 
@@ -150,6 +158,13 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
         _USER_AGENT,
         _RECEIVED,
         _VERSION,
+        Column(
+            "ad_revenue_micros",
+            "integer",
+            False,
+            "What the advertising on the page brought in, where it is known.",
+            unit="millionths of the reporting currency",
+        ),
     ),
     "appeal_events": (
         _event_id("event"),
@@ -190,7 +205,8 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
             "status",
             "choice",
             True,
-            "Only settled payments count. A payment that moves from pending to settled is a row for each.",
+            "Only settled payments count. A payment that moves from pending to settled is a row for each; so is the end of "
+            "a pledge: `cancelled`, with the contribution_id of the pledge's first payment and the moment of its end.",
             is_key=True,
             allowed=STATUSES,
         ),

@@ -146,7 +146,8 @@ def _table(connection: duckdb.DuckDBPyConnection, table: ResultTable, frame: pl.
 def _parts_view(
     connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str, *, by_person: bool
 ) -> None:
-    source = f"SELECT * FROM {_files(paths)}" if paths else empty
+    # Parts older than a column of the contract have it as null.
+    source = f"SELECT * FROM {_files(paths)} UNION ALL BY NAME {empty}" if paths else empty
     source = shown_as_persons(source) if by_person else source
     connection.execute(f"CREATE VIEW {name} AS {source}").fetchall()
 

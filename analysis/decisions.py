@@ -6,6 +6,7 @@ expected loss in money. Nothing is estimated here except when an answer may be e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -18,7 +19,7 @@ from analysis import planning
 from analysis.inference import bayesian
 from analysis.inference.arrays import Array
 from analysis.inference.multiplicity import log_closed_e
-from analysis.metrics import METRICS
+from analysis.metrics import METRICS, Metric
 from analysis.result_tables import DECISIONS
 
 
@@ -45,6 +46,7 @@ def decide(
     guardrails: pl.DataFrame,
     *,
     days: int | None = None,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Return the verdict of each experiment on its last day.
 
@@ -70,13 +72,14 @@ def decide(
         plans: `registry.PLAN_SCHEMA`.
         guardrails: `registry.GUARDRAIL_SCHEMA`.
         days: Full days that a table without dates covers, where known.
+        metrics: The metrics by name, a team's own among them (`registry.catalogue`).
 
     Returns:
         Schema `DECISIONS`; one row per experiment that has variant results, in their order.
     """
     if variant_results.is_empty():
         return DECISIONS.frame()
-    board = _Board.of(estimates, variant_results, checks, plans, guardrails, days)
+    board = _Board.of(estimates, variant_results, checks, plans, guardrails, days, metrics)
     return DECISIONS.frame(board.rows())
 
 
@@ -115,6 +118,7 @@ class _Board:
         plans: pl.DataFrame,
         guardrails: pl.DataFrame,
         days: int | None,
+        metrics: Mapping[str, Metric],
     ) -> _Board:
         last = variant_results.group_by("experiment_id", maintain_order=True).agg(pl.col("as_of").max())
         index = last.select("experiment_id").with_row_index("row")
@@ -153,10 +157,12 @@ class _Board:
         today = main(estimates.join(last, on=_DAY, nulls_equal=True, how="semi"))
         compared = of_primary(today)
         gave = matrix(results.filter(pl.col("metric") == "conversion"), "x")
-        contributors = np.where(np.isnan(gave), matrix(described, "x"), gave)
+        counted = [plan[name]["primary_metric"] in ("value", "conversion") for name in experiments]
+        # What a declared metric counts need not be a gift: then those who have any of it are its contributors.
+        contributors = np.where(np.isnan(gave) | ~np.array(counted)[:, None], matrix(described, "x"), gave)
         history = _closed(of_primary(main(estimates)), place, plans, shape[1])
         proven = history.filter("is_proven").group_by("experiment_id", "variant_id").agg(pl.col("as_of").min())
-        harm, open_guardrails = _guardrails(today, guardrails)
+        harm, open_guardrails = _guardrails(today, guardrails, metrics)
         todays_checks = checks.join(last, on=_DAY, nulls_equal=True, how="semi")
         blocked = _lists(todays_checks.filter(pl.col("status") == "block"), "check_name")
         turned = _lists(
@@ -433,7 +439,7 @@ def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, wi
 
 
 def _guardrails(
-    today: pl.DataFrame, guardrails: pl.DataFrame
+    today: pl.DataFrame, guardrails: pl.DataFrame, metrics: Mapping[str, Metric]
 ) -> tuple[dict[str, tuple[str, str]], dict[str, dict[str, str]]]:
     """Broken guardrails (variant and metric, the worst one) and those not yet inside their margin, by experiment.
 
@@ -442,7 +448,7 @@ def _guardrails(
     """
     if guardrails.is_empty():
         return {}, {}
-    less = [name for name, metric in METRICS.items() if metric.direction == "less_is_better"]
+    less = [name for name, metric in metrics.items() if metric.direction == "less_is_better"]
     turned = pl.col("metric").is_in(less)
     pairs = today.select("experiment_id", "variant_id").unique(maintain_order=True).join(guardrails, on="experiment_id")
     rows = (

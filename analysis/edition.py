@@ -19,7 +19,7 @@ from analysis.experiment_result import Audience, Edition, ExperimentResult
 from analysis.money import to_minor
 from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
-from analysis.registry import Experiment, guardrails, plans, shares
+from analysis.registry import Experiment, catalogue, guardrails, plans, shares
 from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICIENT_STATISTICS, VARIANT_RESULTS
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
@@ -103,14 +103,15 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
-    estimates = estimate(statistics, plan, share)
+    metrics = catalogue(experiments)
+    estimates = estimate(statistics, plan, share, metrics=metrics)
     _keep(
         warehouse,
         edition,
         {
             ESTIMATES.name: estimates,
-            VARIANT_RESULTS.name: describe_variants(statistics, plan, share),
-            CHECKS.name: run_checks(counts, statistics, estimates, plan, share),
+            VARIANT_RESULTS.name: describe_variants(statistics, plan, share, metrics=metrics),
+            CHECKS.name: run_checks(counts, statistics, estimates, plan, share, metrics=metrics),
         },
     )
     return estimates
@@ -126,6 +127,7 @@ def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         edition_table(warehouse, edition, CHECKS.name, CHECKS.schema),
         plans(experiments),
         guardrails(experiments),
+        metrics=catalogue(experiments),
     )
     _keep(warehouse, edition, {DECISIONS.name: decisions})
     return decisions
@@ -161,7 +163,7 @@ def results(
     before = [entry.number for entry in earlier if since is None or entry.number <= since]
     previous = _decisions_of(warehouse, before[-1]) if before else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
-    audience, stamp = audience_of(settings), stamp_of(edition)
+    audience, stamp = audience_of(settings, experiments), stamp_of(edition)
     by_experiment = {
         name: {str(key[0]): part for key, part in frame.partition_by("experiment_id", as_dict=True).items()}
         for name, frame in tables.items()
@@ -192,7 +194,7 @@ def results(
     return made
 
 
-def audience_of(settings: Settings) -> Audience:
+def audience_of(settings: Settings, experiments: Sequence[Experiment] = ()) -> Audience:
     """For whom the publisher's pages are written."""
     return Audience(
         publisher=settings.publisher.name,
@@ -200,6 +202,7 @@ def audience_of(settings: Settings) -> Audience:
         currency=settings.publisher.reporting_currency,
         zone=settings.zone,
         language=settings.publisher.language,
+        metrics=catalogue(experiments),
     )
 
 

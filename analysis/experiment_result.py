@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
 
 #: ISO 4217's own code for "no currency is involved": amounts are shown as plain numbers.
@@ -29,6 +31,7 @@ class Audience:
 
     Attributes:
         currency: ISO 4217 code; `NO_CURRENCY` where a table does not say what its amounts are in.
+        metrics: The metrics by name, the team's own among them: their kinds, directions and names.
         language: Language of the sentences, such as `de`; empty for that of the locale.
         unit: What was counted as one: `reader`, or `view` where a table's totals count views.
     """
@@ -39,6 +42,7 @@ class Audience:
     zone: ZoneInfo
     unit: str = "reader"
     language: str = ""
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS, compare=False)
 
 
 @dataclass(frozen=True)

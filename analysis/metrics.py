@@ -1,7 +1,7 @@
-"""The metrics that come built in: what one reader contributes to each, its unit, and which way is good.
+"""The metrics: what one reader contributes to each, its unit, and which way is good.
 
-A metric here is a name with facts. How it is counted stands in `outcomes.py` and `sql/`; how it is compared in
-`inference/`.
+A metric is a name with facts. Some are counted by statements of their own (`outcomes.py`, `sql/`); all others are
+declared, in `declarations.py` by us or in configuration by a team. How a metric is compared stands in `inference/`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["binary", "money", "count"]
-Direction = Literal["more_is_better", "less_is_better"]
+from analysis.declarations import BUILT_IN, Declaration, Direction
+from analysis.vocabulary import APPEAL_EVENTS, FUNNEL_STEPS, SIDE_EVENTS
+
+__all__ = ["APPEAL_EVENTS", "COUNTED", "FUNNEL_STEPS", "METRICS", "SIDE_EVENTS", "Direction", "Kind", "Metric", "facts"]
+
+Kind = Literal["binary", "money", "count", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,18 @@ class Metric:
 
     Attributes:
         name: Key in tables, settings and reports.
-        kind: `binary` (0 or 1 a reader), `money` (minor units of the reporting currency), or `count`.
+        kind: `binary` (0 or 1 a reader), `money` (minor units of the reporting currency), `count`, or `ratio` (a sum over
+            readers divided by another; the reader stays the unit).
         direction: Which way is good for the newsroom.
         is_guardrail: True where only small real effects are expected, so that the narrow prior mixture of
             `inference.sequential.GUARDRAIL_PRIOR` is used.
         meaning: One sentence for the data dictionary and the glossary.
+        is_money: True where the metric, or the numerator of a ratio, is in minor units of the reporting currency.
+        is_matured_only: True where a reader counts only once the whole window has passed.
+        is_description: True where who counts is itself an effect of the appeal: the ratio is shown, and nothing is said of
+            its uncertainty.
+        needs_retention: True where the monthly retention must be stated in the settings.
+        label: Name that people read, where a team declared one.
     """
 
     name: str
@@ -31,9 +42,15 @@ class Metric:
     direction: Direction
     is_guardrail: bool
     meaning: str
+    is_money: bool = False
+    is_matured_only: bool = False
+    is_description: bool = False
+    needs_retention: bool = False
+    label: str = ""
 
 
-METRICS: dict[str, Metric] = {
+#: Metrics that have statements of their own. `METRICS` adds the declared ones.
+COUNTED: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
@@ -51,6 +68,7 @@ METRICS: dict[str, Metric] = {
             False,
             "Settled contributions of a reader inside the outcome window, net of refunds within the refund period, "
             "capped per reader at the registered cap, never below 0.",
+            is_money=True,
         ),
         Metric(
             "value_uncapped",
@@ -58,6 +76,7 @@ METRICS: dict[str, Metric] = {
             "more_is_better",
             False,
             "As `value`, without the cap.",
+            is_money=True,
         ),
         Metric(
             "value_annualised",
@@ -66,6 +85,16 @@ METRICS: dict[str, Metric] = {
             False,
             "As `value_uncapped`, with a monthly contribution counted twelve times and no further payment of the same "
             "pledge counted: what the pledge is worth in a year if it holds.",
+            is_money=True,
+        ),
+        Metric(
+            "average_gift",
+            "ratio",
+            "more_is_better",
+            False,
+            "Settled value (capped) per contributor. A description: who gives is itself an effect of the appeal.",
+            is_money=True,
+            is_description=True,
         ),
         Metric(
             "pageviews",
@@ -84,14 +113,31 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-#: Steps of the funnel in the order in which a reader takes them; each is a binary count of readers.
-FUNNEL_STEPS = ("eligible", "inserted", "viewed", "expanded", "clicked", "checkout_started", "contributed")
 
-#: Events of an appeal that are recorded beside the funnel.
-SIDE_EVENTS = ("dismissed", "blocked", "registered")
+def facts(name: str, declaration: Declaration) -> Metric:
+    """What the inference and the reports need to know of a declared metric."""
+    numerator = declaration.numerator
+    if declaration.denominator is not None:
+        kind: Kind = "ratio"
+    elif numerator.sum == "readers":
+        kind = "binary"
+    else:
+        kind = "money" if numerator.is_money else "count"
+    return Metric(
+        name,
+        kind,
+        declaration.direction,
+        declaration.has_small_effects,
+        declaration.meaning or f"Declared as {name} in the configuration.",
+        is_money=numerator.is_money,
+        is_matured_only=declaration.is_matured_only,
+        needs_retention=any(measure.sum == "twelve_months" for measure in declaration.measures),
+        label=declaration.label,
+    )
 
-#: Every event an appeal can send (`contributed` comes from the contributions, not from the appeal).
-APPEAL_EVENTS = (*FUNNEL_STEPS[:-1], *SIDE_EVENTS)
 
-GUARDRAIL_METRICS = tuple(name for name, metric in METRICS.items() if metric.is_guardrail)
-PRIMARY_METRICS = ("value", "conversion")
+#: Every metric that comes built in.
+METRICS: dict[str, Metric] = {
+    **COUNTED,
+    **{name: facts(name, declaration) for name, declaration in BUILT_IN.items()},
+}

@@ -17,11 +17,20 @@ import polars as pl
 
 from analysis.contract import Kind, stored_columns
 from analysis.identity import no_persons, refresh_persons, shown_as_persons
-from analysis.metrics import APPEAL_EVENTS
+from analysis.measures import (
+    appeal_measures,
+    counted_measures,
+    counted_metrics,
+    longest_days,
+    page_measures,
+    payment_measures,
+    sources,
+)
 from analysis.queries import query
 from analysis.registry import Experiment
 from analysis.settings import Settings
 from analysis.store import Part, Warehouse, fingerprint, read_parts
+from analysis.vocabulary import APPEAL_EVENTS
 
 #: Tables of cohort statistics, one part an experiment, and the columns of each that count readers. All other columns
 #: are its key: each table adds up over readers, so ranges of them can be computed apart.
@@ -29,14 +38,19 @@ COHORT_TABLES: dict[str, tuple[str, ...]] = {
     "cohort_cells": ("n", "n_contaminated", "n_seen", *APPEAL_EVENTS),
     "outcome_changes": ("readers",),
     "pageview_cells": ("readers",),
+    "measure_changes": ("x", "s1", "s2", "d1", "d2", "sd"),
+    "measure_coverage": ("days", "days_sent"),
 }
+
+#: Tables of facts about days, not about readers: they are asked once, whatever the ranges of readers.
+_ASKED_ONCE = ("measure_coverage",)
 
 #: Rows of daily partials that are merged at a time, of one experiment or of several: bounds the memory whatever their
 #: size, and lets many small experiments share one reading of the files.
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 4
+DEFINITIONS = 5
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62
@@ -52,6 +66,8 @@ class _Daily:
 
 _EXPOSURES = _Daily("daily_exposures", "appeal_events")
 _VISITS = _Daily("daily_visits", "pageviews")
+_PAGE_MEASURES = _Daily("daily_page_measures", "pageviews")
+_APPEAL_MEASURES = _Daily("daily_appeal_measures", "appeal_events")
 
 
 def event_days(warehouse: Warehouse, kind: Kind) -> list[date]:
@@ -115,6 +131,40 @@ def refresh_daily_visits(
     return _refresh_daily(warehouse, _VISITS, days, lambda day: "", lambda connection: None, progress)
 
 
+def refresh_daily_measures(
+    warehouse: Warehouse,
+    experiments: Sequence[Experiment],
+    days: Iterable[date] | None = None,
+    progress: Progress = lambda name, done, total: None,
+) -> dict[date, int]:
+    """Rebuild the partials of declared measures whose inputs changed; return rows by day rebuilt.
+
+    A day has the measures of experiments that ran on it; where none asks, nothing is kept. The caller holds the lock.
+    """
+    rebuilt: dict[date, int] = {}
+    for daily, relation, measures in (
+        (_PAGE_MEASURES, "page_measures", page_measures),
+        (_APPEAL_MEASURES, "appeal_measures", appeal_measures),
+    ):
+        asked = measures(experiments)
+        if asked.is_empty() and not warehouse.parts(daily.table):
+            continue
+
+        def definition(day: date, measures: Callable[[Iterable[Experiment]], pl.DataFrame] = measures) -> object:
+            return measures(one for one in experiments if one.starts <= day <= _over(one, warehouse.settings)).rows()
+
+        def prepare(
+            connection: duckdb.DuckDBPyConnection, relation: str = relation, asked: pl.DataFrame = asked
+        ) -> None:
+            connection.register(relation, asked.to_arrow())
+
+        first = min((one.starts for one in experiments), default=date.min)
+        wanted = [day for day in (event_days(warehouse, daily.kind) if days is None else days) if day >= first]
+        for day, rows in _refresh_daily(warehouse, daily, wanted, definition, prepare, progress).items():
+            rebuilt[day] = rebuilt.get(day, 0) + rows
+    return rebuilt
+
+
 def _refresh_daily(
     warehouse: Warehouse,
     daily: _Daily,
@@ -165,8 +215,13 @@ def empty_table(kind: Kind) -> str:
 
 def last_counted_day(experiment: Experiment, settings: Settings, as_of: date) -> date:
     """The last day that can still change the experiment's numbers: it ends when its last window and refund period do."""
+    return min(as_of, _over(experiment, settings))
+
+
+def _over(experiment: Experiment, settings: Settings) -> date:
     window_days = -(-settings.window_hours(experiment) // 24)
-    return min(as_of, experiment.planned_end + timedelta(days=max(window_days, settings.outcomes.refund_days, 7)))
+    longest = max(window_days, settings.outcomes.refund_days, 7, longest_days(experiment, settings))
+    return experiment.planned_end + timedelta(days=longest)
 
 
 def refresh_cohorts(
@@ -181,10 +236,7 @@ def refresh_cohorts(
     until a late file touches one of its own days.
     """
     refresh_persons(warehouse)
-    parts = {
-        table: warehouse.parts(table)
-        for table in ("daily_exposures", "daily_visits", "contributions", "payment_details")
-    }
+    parts = {table: warehouse.parts(table) for table in _COHORT_INPUTS}
     together = warehouse.parts("persons")
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
@@ -245,7 +297,7 @@ class _Due:
         own = {
             table: [part for part in found if first <= part.scope <= last]
             for table, found in parts.items()
-            if table != "daily_visits" or _guards_pageviews(experiment)
+            if _reads(experiment, table)
         }
         mark = fingerprint(
             DEFINITIONS,
@@ -258,6 +310,9 @@ class _Due:
             experiment.epochs(settings.zone),
             [variant.id for variant in experiment.variants],
             _guards_pageviews(experiment),
+            [(name, one.model_dump_json()) for name, one in experiment.measured.items()],
+            experiment.primary_metric in experiment.measured,
+            settings.outcomes.monthly_retention,
             *[part.part_id for found in own.values() for part in found],
             "persons",
             *[part.part_id for part in together],
@@ -267,6 +322,24 @@ class _Due:
 
 def _guards_pageviews(experiment: Experiment) -> bool:
     return any(guardrail.metric == "pageviews" for guardrail in experiment.guardrails)
+
+
+_COHORT_INPUTS = (
+    "daily_exposures",
+    "daily_visits",
+    "daily_page_measures",
+    "daily_appeal_measures",
+    "contributions",
+    "payment_details",
+)
+_READ_BY = {"daily_visits": "visits", "daily_page_measures": "pages", "daily_appeal_measures": "appeals"}
+
+
+def _reads(experiment: Experiment, table: str) -> bool:
+    """Whether an experiment's numbers need a table; one that they do not need must not make them stale."""
+    if table == "daily_visits" and _guards_pageviews(experiment):
+        return True
+    return table not in _READ_BY or _READ_BY[table] in sources(experiment)
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, stale: Sequence[_Due]) -> Iterator[list[_Due]]:
@@ -304,6 +377,8 @@ def _count(
     for table, empty in (
         ("daily_exposures", _empty_exposures),
         ("daily_visits", _empty_visits),
+        ("daily_page_measures", _empty_page_measures),
+        ("daily_appeal_measures", _empty_appeal_measures),
         ("contributions", lambda: empty_table("contributions")),
     ):
         own = f"own_{table}" if together else table
@@ -313,14 +388,19 @@ def _count(
     read_parts(
         connection, "payment_details", _together(batch, "payment_details"), lambda: empty_table("payment_details")
     )
+    due = [one.experiment for one in batch]
     for name, frame in (
+        ("payment_measures", payment_measures(due, settings)),
+        ("counted_measures", counted_measures(due, settings)),
+        ("counted_metrics", counted_metrics(due, settings)),
         ("counted_experiments", _counted(batch, settings)),
         ("later_epochs", _later_epochs(batch, settings)),
     ):
         connection.register("incoming", frame.to_arrow())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")
         connection.unregister("incoming")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gift_movements AS {query('gift_movements')}")
+    for name in ("gift_movements", "contribution_measures"):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}")
     (rows,) = connection.execute(
         "SELECT count(*) FROM daily_exposures AS d JOIN counted_experiments AS c ON c.experiment_id = d.experiment_id"
     ).fetchall()[0]
@@ -330,6 +410,8 @@ def _count(
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}", {"low": low, "high": high})
         connection.execute(f"CREATE OR REPLACE TEMP VIEW experiment_readers AS {query('experiment_readers')}")
         for name, frames in found.items():
+            if name in _ASKED_ONCE and frames:
+                continue
             frames.append(connection.sql(query(name)).pl())
     return {name: _added_up(name, frames) for name, frames in found.items()}
 
@@ -418,6 +500,20 @@ def _empty_exposures() -> str:
         "SELECT CAST(NULL AS VARCHAR) AS experiment_id, CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, "
         "CAST(NULL AS BIGINT) AS first_exposure, CAST(NULL AS INTEGER) AS exposures, CAST(NULL AS INTEGER) AS variants, "
         f"CAST(NULL AS BIGINT) AS first_view, {steps} WHERE false"
+    )
+
+
+def _empty_page_measures() -> str:
+    return (
+        "SELECT CAST(NULL AS VARCHAR) AS measure, CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, "
+        "CAST(NULL AS BIGINT) AS amount WHERE false"
+    )
+
+
+def _empty_appeal_measures() -> str:
+    return (
+        "SELECT CAST(NULL AS VARCHAR) AS measure, CAST(NULL AS VARCHAR) AS experiment_id, "
+        "CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, CAST(NULL AS BIGINT) AS amount WHERE false"
     )
 
 

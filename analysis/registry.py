@@ -6,19 +6,21 @@ may use; everything else is exploratory. This module knows no statistics.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, model_validator
 
 from analysis.configuration import Section, read_toml
+from analysis.declarations import BUILT_IN, BY_SURFACE, Declaration, MetricName
 from analysis.errors import Mistake, RegistryError
-from analysis.metrics import GUARDRAIL_METRICS, PRIMARY_METRICS
+from analysis.metrics import COUNTED, METRICS, Metric, facts
 
 Slug = Annotated[
     str,
@@ -30,6 +32,15 @@ SURFACES: tuple[str, ...] = ("donation", "paywall", "membership", "registration"
 
 #: Variants are kept in four bits of the packed first exposure (`sql/daily_exposures.sql`).
 MAX_VARIANTS = 16
+
+
+#: Metrics that may decide, and metrics that may guard, beside a team's own.
+PRIMARY_METRICS = ("value", "conversion", "subscription_starts", "subscription_value", "conversion_recurring")
+GUARDRAIL_METRICS = (
+    *(name for name, metric in COUNTED.items() if metric.is_guardrail),
+    *(name for name, metric in METRICS.items() if name in BUILT_IN and metric.is_guardrail),
+    "cancelled_30_days",
+)
 
 
 class Appeal(Section):
@@ -73,14 +84,8 @@ class Allocation(Section):
 class Guardrail(Section):
     """A metric that must not get worse by more than `margin` (0.02 = two percent)."""
 
-    metric: Literal["pageviews", "dismissed"]
+    metric: str
     margin: Annotated[float, Field(gt=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.metric not in GUARDRAIL_METRICS:  # holds Literal above and metrics.py together
-            raise ValueError(f"allowed: {', '.join(GUARDRAIL_METRICS)}")
-        return self
 
 
 class Experiment(Section):
@@ -93,6 +98,9 @@ class Experiment(Section):
             takes the settings' default.
         smallest_effect: Smallest lift that matters (0.10 = ten percent); None skips the rule `no_difference`.
         loss_threshold: Largest expected loss, as a share of the control's value, at which a wording is used.
+        secondary_metrics: Metrics to compute besides those that decide, guard, or belong to the surface.
+        metrics: The team's own metrics by name: those of this file, and those of the settings once the registry has
+            been read with them.
     """
 
     id: Slug
@@ -107,7 +115,9 @@ class Experiment(Section):
     placement: str = ""
     language: str = "en"
     exposure: Exposure = "inserted"
-    primary_metric: Literal["value", "conversion"] = "value"
+    primary_metric: str = "value"
+    secondary_metrics: tuple[str, ...] = ()
+    metrics: dict[MetricName, Declaration] = Field(default_factory=dict)
     smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     loss_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.002
@@ -119,7 +129,7 @@ class Experiment(Section):
     allocation: tuple[Allocation, ...] = ()
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
         ids = [variant.id for variant in self.variants]
         if len(set(ids)) != len(ids):
             raise ValueError(f"variants need different ids, found {', '.join(ids)}")
@@ -127,8 +137,7 @@ class Experiment(Section):
             raise ValueError(f"control = {self.control!r} must be one of the variants: {', '.join(ids)}")
         if self.planned_end < self.starts:
             raise ValueError(f"planned_end = {self.planned_end} lies before starts = {self.starts}")
-        if self.primary_metric not in PRIMARY_METRICS:
-            raise ValueError(f"primary_metric must be one of {', '.join(PRIMARY_METRICS)}")
+        self._metrics_known(info.context or {})
         starts = [epoch.starts_at for epoch in self.allocation]
         if len({start.tzinfo is None for start in starts}) > 1:
             raise ValueError("allocation.starts_at must have an offset in every epoch or in none (publisher's time)")
@@ -141,6 +150,45 @@ class Experiment(Section):
         if len(set(metrics)) != len(metrics):
             raise ValueError("each guardrail metric may stand once")
         return self
+
+    def _metrics_known(self, shared: Mapping[str, Declaration]) -> None:
+        taken = [name for name in self.metrics if name in METRICS or name in shared]
+        if taken:
+            raise ValueError(f"metrics.{taken[0]} is the name of a metric that exists already; choose another")
+        own = (*shared, *self.metrics)
+        decides = {**BUILT_IN, **shared, **self.metrics}.get(self.primary_metric)
+        if decides is not None and decides.direction == "less_is_better":
+            raise ValueError(
+                f"primary_metric = {self.primary_metric!r} is better when there is less of it; a metric that decides must "
+                "be better when there is more (count what should happen, or register it as a guardrail)"
+            )
+        for key, name, allowed in (
+            ("primary_metric", self.primary_metric, (*PRIMARY_METRICS, *own)),
+            *(("guardrails.metric", guardrail.metric, (*GUARDRAIL_METRICS, *own)) for guardrail in self.guardrails),
+            *(("secondary_metrics", name, (*BUILT_IN, *own)) for name in self.secondary_metrics),
+        ):
+            if name not in allowed:
+                raise ValueError(f"{key} = {name!r} is not known here; allowed: {', '.join(allowed)}")
+
+    @property
+    def measured(self) -> dict[str, Declaration]:
+        """The declared metrics that this experiment computes, by name: what decides, guards, is asked for, is its own."""
+        known = {**BUILT_IN, **self.metrics}
+        wanted = (
+            self.primary_metric,
+            *(guardrail.metric for guardrail in self.guardrails),
+            *self.secondary_metrics,
+            *self.metrics,
+            *BY_SURFACE[self.surface],
+        )
+        return {name: known[name] for name in dict.fromkeys(wanted) if name in known}
+
+    def with_shared(self, shared: Mapping[str, Declaration]) -> Self:
+        """The same experiment, knowing the metrics that the settings declare; only those it names are computed."""
+        used = {self.primary_metric, *self.secondary_metrics, *(guardrail.metric for guardrail in self.guardrails)}
+        return self.model_copy(
+            update={"metrics": {**self.metrics, **{name: one for name, one in shared.items() if name in used}}}
+        )
 
     @property
     def ordered_variants(self) -> tuple[Variant, ...]:
@@ -169,33 +217,55 @@ class Experiment(Section):
         )
 
 
-def read_experiment(path: Path) -> Experiment:
-    """Return one registry file.
+def read_experiment(path: Path, shared: Mapping[str, Declaration] = MappingProxyType({})) -> Experiment:
+    """Return one registry file; `shared` are the metrics that the settings declare.
 
     Raises:
         RegistryError: naming file, key, value and what is allowed, for every mistake in the file.
     """
-    return read_toml(path, Experiment, RegistryError)
+    return read_toml(path, Experiment, RegistryError, context=shared).with_shared(shared)
 
 
-def read_registry(folder: Path) -> tuple[Experiment, ...]:
+def read_registry(folder: Path, shared: Mapping[str, Declaration] = MappingProxyType({})) -> tuple[Experiment, ...]:
     """Return every experiment under `folder`, ordered by id. A missing folder is a registry of none.
+
+    Args:
+        shared: Metrics that the settings declare, by name.
 
     Raises:
         RegistryError: for the first file that cannot be used (`askwell check` collects them all).
     """
     files = sorted(folder.glob("*.toml"))
     found: dict[str, Path] = {}
-    experiments = []
+    experiments: list[Experiment] = []
+    declared: dict[str, Declaration] = {}
     for file in files:
-        experiment = read_experiment(file)
+        experiment = read_experiment(file, shared)
         if experiment.id in found:
             raise RegistryError(
                 file, [Mistake("id", repr(experiment.id), f"is already taken by {found[experiment.id].name}")]
             )
+        for name, declaration in experiment.metrics.items():
+            if declared.setdefault(name, declaration) != declaration:
+                raise RegistryError(
+                    file,
+                    [Mistake(f"metrics.{name}", "", "another experiment declares it differently; choose another name")],
+                )
         found[experiment.id] = file
         experiments.append(experiment)
     return tuple(sorted(experiments, key=lambda experiment: experiment.id))
+
+
+def catalogue(experiments: Iterable[Experiment]) -> dict[str, Metric]:
+    """Every metric that the experiments may have, built in or declared, by name."""
+    return {
+        **METRICS,
+        **{
+            name: facts(name, declaration)
+            for experiment in experiments
+            for name, declaration in experiment.metrics.items()
+        },
+    }
 
 
 PLAN_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {

@@ -56,6 +56,9 @@ SUFFICIENT_STATISTICS = ResultTable(
         "s1": (pl.Float64, "Sum over readers of the metric (money: minor units). An exact integer up to 2^53."),
         "s2": (pl.Float64, "Sum over readers of the squared metric."),
         "top": (pl.Float64, "Largest value of one reader; absent where it is not known."),
+        "d1": (pl.Float64, "Ratio metrics: sum over readers of the denominator; absent for all others."),
+        "d2": (pl.Float64, "Ratio metrics: sum of the squared denominator."),
+        "sd": (pl.Float64, "Ratio metrics: sum of the products of metric and denominator."),
     },
 )
 

@@ -23,7 +23,9 @@ from pydantic import Field, field_validator
 
 from analysis.configuration import Section, read_toml
 from analysis.contract import KINDS
+from analysis.declarations import Declaration, MetricName
 from analysis.errors import Mistake, SettingsError
+from analysis.metrics import METRICS
 from analysis.registry import Experiment
 
 SETTINGS_FILE = "askwell.toml"
@@ -92,6 +94,7 @@ class Outcomes(Section):
     window_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 168
     refund_days: Annotated[int, Field(ge=0, le=366)] = 30
     cap: Annotated[Decimal, Field(gt=0)] | Literal["none"] = Decimal(300)
+    monthly_retention: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Money(Section):
@@ -183,6 +186,7 @@ class SettingsFile(Section):
     folders: Folders = Folders()
     identity: Identity = Identity()
     outcomes: Outcomes = Outcomes()
+    metrics: dict[MetricName, Declaration] = Field(default_factory=dict)
     money: Money = Money()
     delivery: Delivery = Delivery()
     brief: Brief = Brief()
@@ -200,6 +204,14 @@ class SettingsFile(Section):
                 )
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _own_names(cls, value: dict[str, Declaration]) -> dict[str, Declaration]:
+        taken = sorted(set(value) & set(METRICS))
+        if taken:
+            raise ValueError(f"{taken[0]} is the name of a metric that comes built in; choose another")
+        return value
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -210,6 +222,7 @@ class Settings:
     folders: Folders
     identity: Identity
     outcomes: Outcomes
+    metrics: dict[str, Declaration]
     money: Money
     delivery: Delivery
     brief: Brief
@@ -299,6 +312,7 @@ def read_settings(path: Path) -> Settings:
         folders=content.folders.model_copy(update=absolute(content.folders)),
         identity=content.identity.model_copy(update=absolute(content.identity)),
         outcomes=content.outcomes,
+        metrics=dict(content.metrics),
         money=content.money.model_copy(update=absolute(content.money)),
         delivery=content.delivery.model_copy(update=absolute(content.delivery)),
         brief=content.brief,

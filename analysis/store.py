@@ -730,14 +730,17 @@ def fingerprint(*items: object) -> str:
 def read_parts(
     connection: duckdb.DuckDBPyConnection, view: str, parts: Sequence[Part], empty: Callable[[], str]
 ) -> None:
-    """Make a temporary view over parts; over no parts, an empty one with the columns that `empty` selects."""
+    """Make a temporary view over parts; over no parts, an empty one with the columns that `empty` selects.
+
+    Parts older than a column have it as null: the columns are those of `empty` and of the parts together.
+    """
     if not parts:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {empty()}")
         return
     files = ", ".join("'" + str(part.path).replace("'", "''") + "'" for part in parts)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "
-        "hive_partitioning = false)"
+        f"hive_partitioning = false) UNION ALL BY NAME {empty()}"
     )
 
 

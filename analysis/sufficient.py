@@ -14,13 +14,14 @@ from datetime import date, timedelta
 import polars as pl
 
 from analysis.contract import DEVICES, READER_TYPES
-from analysis.metrics import APPEAL_EVENTS
+from analysis.measures import matures_days, unit_of
 from analysis.money import to_minor
 from analysis.outcomes import last_counted_day
 from analysis.registry import Experiment
 from analysis.result_tables import FUNNEL, SUFFICIENT_STATISTICS
 from analysis.settings import Settings
 from analysis.store import Warehouse
+from analysis.vocabulary import APPEAL_EVENTS
 
 #: Codes of `sql/daily_exposures.sql`, in its order.
 _DEVICE_NAMES = ("unknown", *DEVICES)
@@ -70,10 +71,27 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
     pageviews = _named(warehouse, "pageview_cells", counted)
     outcomes = _outcomes(changes, facts)
     readers = cells.filter(pl.col("n") > 0)
+    declared = _declared(warehouse, counted)
+    told = pl.concat([outcomes, _named(warehouse, "measure_changes", counted)], how="diagonal")
+    metrics = pl.concat(
+        [
+            facts.select("experiment_id")
+            .join(pl.DataFrame({"metric": _OUTCOME_METRICS}), how="cross")
+            .with_columns(
+                matures_days=pl.lit(0),
+                unit=pl.lit(1.0),
+                is_known=pl.lit(value=True),
+                is_on_views=pl.lit(value=True),
+                is_ratio=pl.col("metric") == "average_gift",
+            ),
+            declared,
+        ],
+        how="vertical_relaxed",
+    )
     statistics = pl.concat(
         [
-            _history(readers, outcomes, facts),
-            _last_day(readers, outcomes, facts),
+            _history(readers, told, facts, metrics),
+            _last_day(readers, told, facts, metrics),
             _dismissals(readers, facts),
             _pageviews(readers, pageviews, facts),
         ]
@@ -128,7 +146,15 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "readers": pl.Int64,
     },
     "pageview_cells": {"first_day": pl.Date, "pageviews": pl.Int64, "readers": pl.Int64},
+    "measure_changes": {
+        "basis": pl.String,
+        "first_day": pl.Date,
+        "metric": pl.String,
+        "outcome_day": pl.Date,
+        **dict.fromkeys(("x", "s1", "s2", "d1", "d2", "sd"), pl.Int128),
+    },
 }
+_SUMS = ("x", "s1", "s2", "d1", "d2", "sd")
 
 
 def _named(warehouse: Warehouse, table: str, experiments: Sequence[Experiment]) -> pl.DataFrame:
@@ -168,58 +194,130 @@ def _decoded(column: str, names: Sequence[str]) -> pl.Expr:
 
 def _outcomes(changes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     """Changes of x, s1 and s2 by metric and day: each row of the histogram's changes, seen by every metric that uses it."""
-    value = pl.col("value_minor")
+    value, one = pl.col("value_minor"), pl.lit(1)
     capped = pl.min_horizontal(value.clip(lower_bound=0), pl.col("cap_minor"))
     joined = changes.join(facts.select("experiment_id", "cap_minor"), on="experiment_id")
     by_metric = [
         joined.filter(pl.col("metric") == source).with_columns(
-            pl.lit(name).alias("metric"), amount.cast(pl.Int64).alias("amount"), positive.alias("is_positive")
+            pl.lit(name).alias("metric"),
+            amount.cast(pl.Int64).alias("amount"),
+            positive.alias("is_positive"),
+            denominator.cast(pl.Int128).alias("denominator"),
         )
-        for name, source, amount, positive in (
-            ("conversion", "value", pl.lit(1), pl.lit(value=True)),
-            ("value", "value", capped, value > 0),
-            ("value_uncapped", "value", value, value > 0),
-            ("value_annualised", "value_annualised", value, value > 0),
+        for name, source, amount, positive, denominator in (
+            ("conversion", "value", one, pl.lit(value=True), pl.lit(None)),
+            ("value", "value", capped, value > 0, pl.lit(None)),
+            ("value_uncapped", "value", value, value > 0, pl.lit(None)),
+            ("value_annualised", "value_annualised", value, value > 0, pl.lit(None)),
+            ("average_gift", "value", capped, value > 0, one),
         )
     ]
     amount = pl.col("amount").cast(pl.Int128)
-    return pl.concat(by_metric).with_columns(
-        (pl.col("readers") * pl.col("is_positive").cast(pl.Int64)).alias("x"),
-        (amount * pl.col("readers")).alias("s1"),
-        (amount * amount * pl.col("readers")).alias("s2"),
+    return (
+        pl.concat(by_metric)
+        .with_columns(
+            (pl.col("readers") * pl.col("is_positive").cast(pl.Int64)).alias("x"),
+            (amount * pl.col("readers")).alias("s1"),
+            (amount * amount * pl.col("readers")).alias("s2"),
+            (pl.col("denominator") * pl.col("readers")).alias("d1"),
+            (pl.col("denominator") * pl.col("denominator") * pl.col("readers")).alias("d2"),
+            (amount * pl.col("denominator") * pl.col("readers")).alias("sd"),
+        )
+        .with_columns(pl.col("x").cast(pl.Int128))
     )
 
 
-_OUTCOME_METRICS = ("conversion", "value", "value_uncapped", "value_annualised")
+_OUTCOME_METRICS = ("conversion", "value", "value_uncapped", "value_annualised", "average_gift")
 
 
-def _history(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    """Sums up to every day of each experiment: basis `exposed`, segment `all`, outcome metrics."""
+def _declared(warehouse: Warehouse, experiments: Sequence[Experiment]) -> pl.DataFrame:
+    """One row per experiment and declared metric: when a reader counts, the unit of its sums, and whether it is known.
+
+    `matures_days` is 0 for a metric that does not wait for whole windows. A ratio has a row only once.
+    """
+    settings = warehouse.settings
+    sent: dict[tuple[str, str], bool] = {}
+    parts: dict[tuple[str, str], int] = {}
+    by_id = {experiment.id: experiment for experiment in experiments}
+    for part in warehouse.parts("measure_coverage"):
+        if part.scope not in by_id:
+            continue
+        for metric, days, days_sent in pl.read_parquet(part.path).select("metric", "days", "days_sent").iter_rows():
+            key = (part.scope, metric)
+            parts[key] = parts.get(key, 0) + 1
+            sent[key] = sent.get(key, True) and days > 0 and days == days_sent
+    rows = [
+        {
+            "experiment_id": experiment.id,
+            "metric": name,
+            "matures_days": matures_days(declaration, experiment, settings) if declaration.is_matured_only else 0,
+            "unit": unit_of(declaration.numerator, settings),
+            "is_known": sent.get((experiment.id, name), False)
+            and parts[experiment.id, name] == len(declaration.measures),
+            "is_on_views": name == experiment.primary_metric,
+            "is_ratio": declaration.denominator is not None,
+        }
+        for experiment in experiments
+        for name, declaration in experiment.measured.items()
+    ]
+    schema = {
+        "experiment_id": pl.String,
+        "metric": pl.String,
+        "matures_days": pl.Int64,
+        "unit": pl.Float64,
+        "is_known": pl.Boolean,
+        "is_on_views": pl.Boolean,
+        "is_ratio": pl.Boolean,
+    }
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _scaled(sums: pl.DataFrame) -> pl.DataFrame:
+    """Sums in the unit of the tables, as floating point; absent where the metric is not known."""
+    unit = pl.col("unit")
+    scale = {"x": pl.lit(1.0), "s1": unit, "s2": unit * unit, "d1": pl.lit(1.0), "d2": pl.lit(1.0), "sd": unit}
+    return sums.with_columns(
+        pl.when(pl.col("is_known") & (pl.col("is_ratio") if name in ("d1", "d2", "sd") else pl.lit(value=True)))
+        .then(pl.col(name).cast(pl.Float64) * by)
+        .alias(name)
+        for name, by in scale.items()
+    )
+
+
+def _history(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Sums up to every day of each experiment: basis `exposed`, segment `all`, every metric that has a history."""
     exposed = readers.filter(pl.col("basis") == "exposed")
     arms = exposed.select(_ARM).unique().join(facts.select("experiment_id", "starts", "as_of"), on="experiment_id")
     days = (
         arms.with_columns(pl.date_ranges("starts", "as_of").alias("day"))
         .explode("day")
         .select(*_ARM, "day")
-        .join(pl.DataFrame({"metric": _OUTCOME_METRICS}), how="cross")
+        .join(metrics, on="experiment_id")
     )
-    arrived = exposed.group_by(*_ARM, pl.col("first_day").alias("day")).agg(pl.col("n").sum())
+    waits = metrics.select("experiment_id", "matures_days").unique()
+    arrived = (
+        exposed.group_by(*_ARM, pl.col("first_day").alias("day"))
+        .agg(pl.col("n").sum())
+        .join(waits, on="experiment_id")
+        .with_columns(pl.col("day") + pl.duration(days=pl.col("matures_days")))
+    )
     changed = (
         outcomes.filter(pl.col("basis") == "exposed")
         .group_by(*_ARM, "metric", pl.col("outcome_day").alias("day"))
-        .agg(pl.col("x", "s1", "s2").sum())
+        .agg(pl.col(_SUMS).sum())
     )
     sums = (
-        days.join(arrived, on=[*_ARM, "day"], how="left")
+        days.join(arrived, on=[*_ARM, "matures_days", "day"], how="left")
         .join(changed, on=[*_ARM, "metric", "day"], how="left")
-        .with_columns(pl.col("n", "x", "s1", "s2").fill_null(0))
+        .with_columns(pl.col("n", *_SUMS).fill_null(0))
         .sort(*_ARM, "metric", "day")
-        .with_columns(pl.col("n", "x", "s1", "s2").cum_sum().over(*_ARM, "metric"))
+        .with_columns(pl.col("n", *_SUMS).cum_sum().over(*_ARM, "metric"))
         .filter((pl.col("n").sum().over("experiment_id", "epoch", "metric", "day") > 0) | (pl.col("epoch") == 0))
     )
     tops = _tops(outcomes.filter(pl.col("basis") == "exposed"), _ARM, facts)
     return _shaped(
-        sums.rename({"day": "as_of"})
+        _scaled(sums)
+        .rename({"day": "as_of"})
         .join(tops, on=[*_ARM, "metric", "as_of"], how="left")
         .with_columns(
             pl.lit("exposed").alias("basis"), pl.lit("all").alias("segment_kind"), pl.lit("all").alias("segment")
@@ -227,7 +325,9 @@ def _history(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame)
     )
 
 
-def _last_day(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+def _last_day(
+    readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame, metrics: pl.DataFrame
+) -> pl.DataFrame:
     """Sums on the last day: basis `viewed` as a whole, and basis `exposed` by segment."""
     cuts = [
         ("viewed", "all", pl.lit("all")),
@@ -237,16 +337,25 @@ def _last_day(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame
     frames = []
     for basis, kind, segment in cuts:
         keys = [*_ARM, "segment"]
-        counted = readers.filter(pl.col("basis") == basis).with_columns(segment.alias("segment"))
+        counted = (
+            readers.filter(pl.col("basis") == basis)
+            .with_columns(segment.alias("segment"))
+            .join(facts.select("experiment_id", last_day="as_of"), on="experiment_id")
+        )
         paid = outcomes.filter(pl.col("basis") == basis).with_columns(segment.alias("segment"))
+        # A group of readers is looked at only where something is known of it.
+        cut = metrics.filter(pl.col("is_known") & (pl.col("is_on_views") | (basis == "exposed")))
+        waits = pl.col("first_day") + pl.duration(days=pl.col("matures_days"))
         base = (
-            counted.group_by(keys).agg(pl.col("n").sum()).join(pl.DataFrame({"metric": _OUTCOME_METRICS}), how="cross")
+            counted.join(cut.select("experiment_id", "matures_days").unique(), on="experiment_id")
+            .group_by(*keys, "matures_days")
+            .agg(pl.col("n").filter(waits <= pl.col("last_day")).sum())
+            .join(cut, on=["experiment_id", "matures_days"])
         )
         frames.append(
-            base.join(
-                paid.group_by(*keys, "metric").agg(pl.col("x", "s1", "s2").sum()), on=[*keys, "metric"], how="left"
-            )
-            .with_columns(pl.col("x", "s1", "s2").fill_null(0))
+            base.join(paid.group_by(*keys, "metric").agg(pl.col(_SUMS).sum()), on=[*keys, "metric"], how="left")
+            .with_columns(pl.col(_SUMS).fill_null(0))
+            .pipe(_scaled)
             .join(_tops(paid, keys, facts), on=[*keys, "metric"], how="left")
             .join(facts.select("experiment_id", last_day="as_of"), on="experiment_id")
             .with_columns(
@@ -258,7 +367,12 @@ def _last_day(readers: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame
 
 def _tops(outcomes: pl.DataFrame, keys: Sequence[str], facts: pl.DataFrame) -> pl.DataFrame:
     """Largest amount that a reader holds on the last day, by metric."""
-    held = outcomes.group_by(*keys, "metric", "amount").agg(pl.col("readers").sum()).filter(pl.col("readers") > 0)
+    held = (
+        outcomes.filter(pl.col("amount").is_not_null())
+        .group_by(*keys, "metric", "amount")
+        .agg(pl.col("readers").sum())
+        .filter(pl.col("readers") > 0)
+    )
     return (
         held.group_by(*keys, "metric")
         .agg(pl.col("amount").max().alias("top"))
@@ -297,7 +411,10 @@ def _pageviews(readers: pl.DataFrame, pageviews: pl.DataFrame, facts: pl.DataFra
 
 def _on_last_day(frame: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
     return frame.join(facts.select("experiment_id", "as_of"), on="experiment_id").with_columns(
-        pl.lit("exposed").alias("basis"), pl.lit("all").alias("segment_kind"), pl.lit("all").alias("segment")
+        *(pl.lit(None, pl.Float64).alias(name) for name in ("d1", "d2", "sd")),
+        pl.lit("exposed").alias("basis"),
+        pl.lit("all").alias("segment_kind"),
+        pl.lit("all").alias("segment"),
     )
 
 

@@ -18,7 +18,7 @@ from scipy import special
 from analysis import srm
 from analysis.inference import sequential
 from analysis.inference.arrays import Array
-from analysis.metrics import METRICS
+from analysis.metrics import METRICS, Metric
 from analysis.result_tables import CHECKS
 
 _WARN_LOG_E, _BLOCK_LOG_E = math.log(100), math.log(1000)
@@ -55,6 +55,8 @@ def run_checks(
     estimates: pl.DataFrame,
     plans: pl.DataFrame,
     shares: pl.DataFrame,
+    *,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Return the outcome of every trust check.
 
@@ -65,6 +67,7 @@ def run_checks(
         statistics: Schema `SUFFICIENT_STATISTICS`; earlier days serve the check for novelty.
         estimates: Schema `ESTIMATES`, made from these statistics.
         plans, shares: `registry.PLAN_SCHEMA`, `registry.SHARE_SCHEMA`.
+        metrics: The metrics by name, a team's own among them (`registry.catalogue`).
 
     Returns:
         Schema `CHECKS`; one row per experiment, as_of and check (and variant, where each has its own).
@@ -86,7 +89,7 @@ def run_checks(
         *_basis_agreement(today, primary),
         *_cap_agreement(today),
         *_one_donor(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, shares, primary),
-        *_pooled_agreement(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, primary),
+        *_pooled_agreement(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, primary, metrics),
         *_novelty(sums, days, shares),
         *_maturity(planned),
     ]
@@ -455,19 +458,20 @@ def _one_donor(
 
 
 def _pooled_agreement(
-    sums: pl.DataFrame, estimates: pl.DataFrame, primary: Mapping[str, str]
+    sums: pl.DataFrame, estimates: pl.DataFrame, primary: Mapping[str, str], metrics: Mapping[str, Metric]
 ) -> Iterable[dict[str, object]]:
     """The table pooled over epochs against the estimate that compares inside them.
 
     Warns only: our estimate is the one inside epochs (docs/adr/0009).
     """
-    value = pl.when(pl.col("metric").is_in([m for m, facts in METRICS.items() if facts.kind == "binary"]))
+    value = pl.when(pl.col("metric").is_in([m for m, facts in metrics.items() if facts.kind == "binary"]))
+    over = pl.when(pl.col("metric").is_in([m for m, facts in metrics.items() if facts.kind == "ratio"]))
     pooled = (
         _primary(sums, primary)
         .group_by([*_DAY, "metric", "variant_id"])
         .agg(
             value.then(pl.col("x").cast(pl.Float64)).otherwise(pl.col("s1")).sum().alias("sum"),
-            pl.col("n").sum(),
+            over.then(pl.col("d1")).otherwise(pl.col("n").cast(pl.Float64)).sum().alias("n"),
             epochs=pl.col("epoch").n_unique(),
         )
         .with_columns(mean=pl.col("sum") / pl.col("n"))

@@ -3,7 +3,12 @@
 import dagster as dg
 
 from analysis.edition import draft, write_statistics
-from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
+from analysis.outcomes import (
+    refresh_cohorts,
+    refresh_daily_exposures,
+    refresh_daily_measures,
+    refresh_daily_visits,
+)
 from analysis.result_tables import SUFFICIENT_STATISTICS
 from assets.metadata import OWNERS, add_partition_metadata, column_schema, table_schema
 from assets.resources import Workspace, failing_plainly
@@ -48,7 +53,7 @@ def outcome_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinit
         group_name="outcomes",
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
-        description="Pageviews of each reader on each day, for the guardrails.",
+        description="Pageviews of each reader on each day, and what else of a day the declared metrics ask for.",
         metadata={
             "dagster/column_schema": column_schema(
                 [
@@ -63,7 +68,9 @@ def outcome_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinit
         with failing_plainly():
             warehouse = workspace.warehouse()
             with warehouse.writing(holder=f"Dagster run {context.run.run_id}"):
-                rebuilt = refresh_daily_visits(warehouse, progress=workspace.progress("Adding up each day's visits"))
+                report = workspace.progress("Adding up each day's visits")
+                rebuilt = refresh_daily_visits(warehouse, progress=report)
+                refresh_daily_measures(warehouse, workspace.experiments(), progress=report)
         add_partition_metadata(context, rebuilt, lambda day: {"dagster/row_count": rebuilt[day]})
 
     return [daily_exposures, daily_visits]

@@ -49,7 +49,8 @@ class Workspace:
 
     def experiments(self) -> tuple[Experiment, ...]:
         """The registry as it stands on disk now."""
-        return read_registry(self.settings().folders.experiments)
+        settings = self.settings()
+        return read_registry(settings.folders.experiments, settings.metrics)
 
     def warehouse(self) -> Warehouse:
         """The publisher's warehouse."""

@@ -77,7 +77,7 @@ class Workspace:
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
-        return read_registry(self.settings.folders.experiments)
+        return read_registry(self.settings.folders.experiments, self.settings.metrics)
 
     @property
     def warehouse(self) -> Warehouse:

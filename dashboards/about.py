@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analysis.experiment_result import Audience
-from analysis.metrics import METRICS
 from analysis.result_tables import RESULT_TABLES
 from dashboards.blocks import Cell, Column, Definitions, Page, Query, Section, Sentences, Table, TableRow
 from dashboards.phrasing import badge_words, metric_name, plain, voice
@@ -62,8 +61,11 @@ def about_report(audience: Audience) -> Page:
         for code, basis, meaning in _VERDICTS
     )
     metrics = tuple(
-        TableRow(Cell(metric_name(name, spoken)), (Cell(say(metric.meaning).replace("`", "")), Cell(name, weak=True)))
-        for name, metric in METRICS.items()
+        TableRow(
+            Cell(metric_name(name, spoken)),
+            (Cell(plain(say(metric.meaning), 400).replace("`", "")), Cell(name, weak=True)),
+        )
+        for name, metric in audience.metrics.items()
     )
     tables = tuple(
         TableRow(Cell(table.name), (Cell(table.grain), Cell(", ".join(table.columns), weak=True)))

@@ -33,7 +33,7 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
         results(warehouse, experiments, edition),
         health,
         stamp_of(edition),
-        audience_of(settings),
+        audience_of(settings, experiments),
         settings.folders.site,
         (_dictionary(settings),),
     )

@@ -13,7 +13,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -24,9 +24,10 @@ from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal
 
 from analysis.experiment_result import NO_CURRENCY, Audience, ExperimentResult
+from analysis.metrics import METRICS, Metric
 from analysis.money import minor_digits
 from analysis.registry import Experiment
-from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth, metric_kind
+from dashboards.reading import DAYS_PER_MONTH, PROVEN, Comparison, Range, Reading, Row, Worth
 from dashboards.theme import Arm
 from dashboards.translations import SOURCE, language_of, marked, messages
 
@@ -140,6 +141,12 @@ class Voice:
     surface: str = "donation"
     unit: str = "reader"
     language: str = ""
+    metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS, compare=False)
+
+    def kind_of(self, metric: str) -> str:
+        """Return `money`, `binary`, `count` or `ratio`; `count` for a metric that nobody declared."""
+        known = self.metrics.get(metric)
+        return "count" if known is None else known.kind
 
     @property
     def words(self) -> Vocabulary:
@@ -283,11 +290,13 @@ class Voice:
 
     def level(self, metric: str, mean: float) -> str:
         """Return a mean per reader in the unit people read: money per 1,000, rate per 100,000, number per reader."""
-        match metric_kind(metric):
+        match self.kind_of(metric):
             case "money":
                 return self.money(mean * 1_000)
             case "binary":
                 return self.per_100_000(mean)
+            case "ratio" if self.metrics[metric].is_money:
+                return self.money(mean if self.metrics[metric].is_description else mean * 1_000)
             case _:
                 return self.decimal(mean, 2)
 
@@ -298,11 +307,13 @@ class Voice:
 
     def difference(self, metric: str, per_1000: float, *, plus: bool = True) -> str:
         """Return a difference per 1,000 readers in the unit of `level`."""
-        match metric_kind(metric):
+        match self.kind_of(metric):
             case "money":
                 return self.money(per_1000, plus=plus)
             case "binary":
                 return self.per_100_000(per_1000 / 1_000, plus=plus)
+            case "ratio" if self.metrics[metric].is_money:
+                return self.money(per_1000 / 1_000 if self.metrics[metric].is_description else per_1000, plus=plus)
             case _:
                 return self.decimal(per_1000 / 1_000, 3, plus=plus)
 
@@ -316,11 +327,19 @@ class Voice:
 
     def unit_of(self, metric: str) -> str:
         """Return what a level of the metric is counted per."""
-        match metric_kind(metric):
+        match self.kind_of(metric):
             case "money":
                 return self.say("per {number} {asked}", number=self.count(1_000), asked=self.words.asked)
             case "binary":
                 return self.say("per {number} {asked}", number=self.count(100_000), asked=self.words.asked)
+            case "ratio" if metric == "value_per_view":
+                return self.say("per {number} views", number=self.count(1_000))
+            case "ratio" if self.metrics[metric].is_description:
+                return self.say("per {giver}", giver=self.words.giver)
+            case "ratio" if self.metrics[metric].is_money:
+                return self.say("per {number} counted", number=self.count(1_000))
+            case "ratio":
+                return self.say("for each one counted")
             case _:
                 return self.say("per view") if self.unit == "view" else self.say("per reader")
 
@@ -370,7 +389,7 @@ class Voice:
 
 def voice(audience: Audience, surface: str = "donation") -> Voice:
     """Return the voice of an audience for a surface."""
-    return Voice(audience.locale, audience.currency, surface, audience.unit, audience.language)
+    return Voice(audience.locale, audience.currency, surface, audience.unit, audience.language, audience.metrics)
 
 
 def _signed(text: str, number: float, *, plus: bool) -> str:
@@ -460,6 +479,9 @@ _REASONS: Mapping[str, str] = {
     "no_spread": marked("The totals carry no spread, so no range can be put on money."),
     "no_planned_share": marked("The planned share of this wording is not known."),
     "negative_mean": marked("More was paid back than given."),
+    "not_sent": marked("What it is counted from was not sent on every day."),
+    "no_retention": marked("No monthly retention is stated in the settings."),
+    "description": marked("A description: who counts is itself an effect of the wording, so no range is put on it."),
     "no_dates": marked("The table has no dates."),
     "not_counted": marked("It was not counted."),
     "no_views": marked("No view has been recorded."),
@@ -629,7 +651,7 @@ class _Verdict:
         readers, outcomes = self.spoken.words.readers, self.spoken.words.outcomes
         if difference is None or difference <= 0 or self.comparison is None:
             forms: Sequence[str] = (say("{wording} brings in more than the current wording", wording=name),)
-        elif metric_kind(self.reading.primary) == "money":
+        elif self.spoken.kind_of(self.reading.primary) == "money":
             values = {
                 "wording": name,
                 "money": self.spoken.headline_money(difference),
@@ -685,7 +707,7 @@ class _Verdict:
         inside = [arm for arm in self.reading.others if smallest is not None and self._is_inside(arm, smallest)]
         everyone = len(inside) == len(self.reading.others) > 1
         arm, outcomes = self._named or self.challenger, self.spoken.words.outcomes
-        is_money = metric_kind(self.reading.primary) == "money"
+        is_money = self.spoken.kind_of(self.reading.primary) == "money"
         if everyone:
             number = number_word(len(self.reading.arms), self.spoken)
             headline = (
@@ -707,7 +729,7 @@ class _Verdict:
         if smallest is None:
             return say("Choose on other grounds.")
         share, base = self.spoken.margin(smallest), self.reading.mean(self.reading.primary, self.reading.control.id)
-        if base and metric_kind(self.reading.primary) == "money":
+        if base and self.spoken.kind_of(self.reading.primary) == "money":
             return say(
                 "Any difference is smaller than the {share} that matters ({money} {unit}). Choose on other grounds.",
                 share=share,
@@ -915,7 +937,7 @@ class _Verdict:
         return self.spoken.difference(self.reading.primary, per_1000, plus=False)
 
     def _lead(self, per_1000: float) -> str:
-        if metric_kind(self.reading.primary) == "money":
+        if self.spoken.kind_of(self.reading.primary) == "money":
             return self.spoken.headline_money(per_1000)
         return self.spoken.say("{size} per {number}", size=self._size(per_1000), number=self.spoken.count(100_000))
 
@@ -1019,7 +1041,7 @@ class _Verdict:
     def _use_at_a_risk(self, name: str) -> str:
         loss, unit, say = self.decision.get("expected_loss_per_1000"), self.reading.primary, self.spoken.say
         daily = self.result.daily_readers
-        if not isinstance(loss, float | int) or metric_kind(unit) != "money":
+        if not isinstance(loss, float | int) or self.spoken.kind_of(unit) != "money":
             return say("Use {wording}: the chance that another is better costs less than the limit set for this test.", wording=name)  # fmt: skip
         if daily is None:
             return say(
@@ -1058,7 +1080,10 @@ class _Verdict:
         ordered = sorted(self.experiment.guardrails, key=lambda guardrail: guardrail.metric not in named)
         for guardrail in ordered:
             comparison = None if arm is None else self.reading.comparison(arm.id, guardrail.metric)
-            if comparison is not None and guardrail_state(comparison, guardrail.margin) == "broken":
+            if (
+                comparison is not None
+                and guardrail_state(comparison, guardrail.margin, self.spoken.metrics) == "broken"
+            ):
                 return comparison, guardrail.margin
         return None
 
@@ -1184,6 +1209,18 @@ _METRICS: Mapping[str, str] = {
     "value_annualised": marked("Settled value with monthly payments counted for a year"),
     "pageviews": marked("Pages read per reader"),
     "dismissed": marked("Readers who dismissed {the_appeal}"),
+    "conversion_once": marked("Gave once"),
+    "conversion_recurring": marked("Gave every month or year"),
+    "value_12_months": marked("Value over twelve months, under the retention stated"),
+    "value_per_view": marked("Settled value per 1,000 views"),
+    "bounce": marked("Readers who left after one page"),
+    "return_7_days": marked("Readers who came back within seven days"),
+    "ad_revenue": marked("Advertising revenue"),
+    "subscription_starts": marked("Started a subscription"),
+    "trial_to_paid": marked("Paid after a trial, of those who began one"),
+    "subscription_value": marked("Paid for subscriptions, renewals included"),
+    "cancelled_30_days": marked("Ended the subscription within 30 days, of those who started one"),
+    "articles_per_blocked": marked("Pages read per blocked reader"),
 }
 
 
@@ -1191,7 +1228,11 @@ def metric_name(metric: str, spoken: Voice) -> str:
     """Return the name of a metric as people read it."""
     if metric == "conversion":
         return capital(spoken.words.outcomes)
-    known = _METRICS.get(metric)
+    if metric == "average_gift":
+        return spoken.words.amount
+    known, declared = _METRICS.get(metric), spoken.metrics.get(metric)
+    if declared is not None and declared.label:
+        return plain(declared.label)
     if known is None:
         return sentence(plain(metric.replace("_", " "))).rstrip(".")
     return spoken.say(known, the_appeal=spoken.words.the_appeal)
@@ -1247,14 +1288,12 @@ def segment_name(segment: str, spoken: Voice) -> str:
 GuardrailState = Literal["kept", "open", "broken", "unknown"]
 
 
-def guardrail_state(comparison: Comparison, margin: float) -> GuardrailState:
+def guardrail_state(comparison: Comparison, margin: float, metrics: Mapping[str, Metric] = METRICS) -> GuardrailState:
     """Return where a guardrail's anytime range lies: inside its margin, across it, wholly beyond it, or not known.
 
     Where more is worse (dismissals) the range is read with its sign turned.
     """
-    from analysis.metrics import METRICS
-
-    known = METRICS.get(comparison.metric)
+    known = metrics.get(comparison.metric)
     low, high = comparison.lift_range.low, comparison.lift_range.high
     if known is not None and known.direction == "less_is_better":
         low, high = (None if high is None else -high), (None if low is None else -low)

@@ -16,7 +16,6 @@ import polars as pl
 
 from analysis.experiment_result import ExperimentResult
 from analysis.inference.multiplicity import log_closed_e
-from analysis.metrics import METRICS
 from dashboards.theme import Arm, arms
 
 Row = Mapping[str, Any]
@@ -292,9 +291,3 @@ def _today(frame: pl.DataFrame, as_of: object) -> list[dict[str, Any]]:
     if as_of is not None:
         whole = whole.filter(pl.col("as_of") == pl.col("as_of").max())
     return whole.to_dicts()
-
-
-def metric_kind(metric: str) -> str:
-    """Return `money`, `binary` or `count`; `count` for a metric a team added that this version does not know."""
-    known = METRICS.get(metric)
-    return "count" if known is None else known.kind

@@ -18,7 +18,6 @@ from markupsafe import Markup
 from analysis.experiment_result import ExperimentResult
 from analysis.inference.results import NotEstimable
 from analysis.lift_split import split_lift
-from analysis.metrics import METRICS
 from analysis.wording.differences import appeal_differences
 from dashboards import figures, svg
 from dashboards.blocks import (
@@ -56,6 +55,7 @@ from dashboards.charts import (
     clear_of_zero,
     day_ticks,
 )
+from dashboards.metric_rows import other_metrics
 from dashboards.phrasing import (
     Voice,
     capital,
@@ -79,7 +79,7 @@ from dashboards.phrasing import (
     window_words,
     wording,
 )
-from dashboards.reading import Comparison, Range, Reading, metric_kind
+from dashboards.reading import Comparison, Range, Reading
 from dashboards.theme import Arm
 from dashboards.translations import marked
 
@@ -147,6 +147,7 @@ def experiment_report(result: ExperimentResult) -> Page:
             _split(reading, spoken),
             _segments(reading, spoken),
             _guardrails(reading, spoken),
+            other_metrics(reading, spoken),
             _unknown(reading, spoken),
             _plan(reading, spoken),
         ),
@@ -274,7 +275,7 @@ def _hero(reading: Reading, spoken: Voice) -> Markup | None:
     axis = axis_of(
         [base * 1_000, *(row.value for row in rows), *_clipped([row.range for row in rows], base * 1_000)],
         lambda tick: (
-            spoken.level(metric, tick / 1_000) if metric_kind(metric) != "money" else _tick_money(spoken, tick)
+            spoken.level(metric, tick / 1_000) if spoken.kind_of(metric) != "money" else _tick_money(spoken, tick)
         ),
         most=4,
         zero=False,
@@ -341,7 +342,7 @@ def _difference_axis(reading: Reading, spoken: Voice, metric: str) -> Axis:
 
 
 def _difference_ticks(spoken: Voice, metric: str) -> Callable[[float], str]:
-    if metric_kind(metric) == "money":
+    if spoken.kind_of(metric) == "money":
         return lambda tick: _tick_money(spoken, tick, plus=True)
     return lambda tick: spoken.difference(metric, tick)
 
@@ -740,7 +741,7 @@ def _evidence_chart(
 
 
 def _display_scale(spoken: Voice, metric: str) -> float:
-    match metric_kind(metric):
+    match spoken.kind_of(metric):
         case "money":
             return 1 / 10**spoken.exponent
         case "binary":
@@ -1246,7 +1247,7 @@ def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
         )
     rows = []
     for guardrail in experiment.guardrails:
-        known = METRICS.get(guardrail.metric)
+        known = spoken.metrics.get(guardrail.metric)
         is_less_better = known is not None and known.direction == "less_is_better"
         limit = guardrail.margin if is_less_better else -guardrail.margin
         found = [(arm, reading.comparison(arm.id, guardrail.metric)) for arm in reading.others]
@@ -1303,7 +1304,7 @@ def _guardrail_row(
         if within.is_known
         else None
     )
-    state = guardrail_state(comparison, margin)
+    state = guardrail_state(comparison, margin, spoken.metrics)
     change = Cell(text, said, strip=drawn, axis=svg.strip_axis(axis) if drawn is not None else None)
     return TableRow(head, (name, change, Cell(guardrail_words(state, margin, spoken))), arm.letter, arm.token)
 

@@ -16,7 +16,13 @@ from typing import Any
 import polars as pl
 
 from analysis.ingestion import Ingested, ingest
-from analysis.outcomes import last_event_day, refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
+from analysis.outcomes import (
+    last_event_day,
+    refresh_cohorts,
+    refresh_daily_exposures,
+    refresh_daily_measures,
+    refresh_daily_visits,
+)
 from analysis.registry import Experiment, read_registry
 from analysis.settings import Settings, read_settings
 from analysis.store import Warehouse
@@ -164,7 +170,7 @@ class TestPublisher:
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
-        return read_registry(self.settings.folders.experiments)
+        return read_registry(self.settings.folders.experiments, self.settings.metrics)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -182,6 +188,7 @@ class TestPublisher:
         with warehouse.writing():
             refresh_daily_exposures(warehouse, experiments)
             refresh_daily_visits(warehouse)
+            refresh_daily_measures(warehouse, experiments)
             day = as_of or last_event_day(warehouse, now)
             assert day is not None
             refresh_cohorts(warehouse, experiments, day)

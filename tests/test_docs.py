@@ -20,13 +20,24 @@ from pydantic.fields import FieldInfo
 from analysis.configuration import Section
 from analysis.contract import CONTRACT
 from analysis.database import open_database
+from analysis.declarations import BUILT_IN, Declaration, Measure
 from analysis.edition import draft, publish, write_decisions, write_estimates, write_statistics
-from analysis.registry import Allocation, Appeal, Experiment, Guardrail, Variant, read_experiment
+from analysis.metrics import METRICS
+from analysis.registry import (
+    GUARDRAIL_METRICS,
+    PRIMARY_METRICS,
+    Allocation,
+    Appeal,
+    Experiment,
+    Guardrail,
+    Variant,
+    read_experiment,
+)
 from analysis.settings import SettingsFile, read_settings
 from analysis.validation import REASONS
 from askwell.cli import app
 from askwell.contract_page import contract_page
-from tests.builders import NOW, TestPublisher, appeal_event, gift, pageview
+from tests.builders import NOW, TestPublisher, appeal_event, cell, gift, pageview
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -125,6 +136,8 @@ def documented_keys() -> dict[str, dict[str, str]]:
 def default_in_words(field: FieldInfo) -> str:
     if field.is_required():
         return "needed"
+    if field.default_factory is dict:
+        return "`{}`"
     match field.default:
         case None:
             return "not set"
@@ -134,6 +147,8 @@ def default_in_words(field: FieldInfo) -> str:
             return "`[]`"
         case dict():
             return "`{}`"
+        case bool() as value:
+            return f"`{str(value).lower()}`"
         case int() | float() | Decimal() | datetime.date() as value:
             return f"`{value}`"
     raise AssertionError(f"no words for the default {field.default!r}")
@@ -148,7 +163,9 @@ SETTINGS_SECTIONS = {
     for name, field in SettingsFile.model_fields.items()
 }
 SECTIONS: dict[str, type[Section]] = {
-    **{f"[{name}]": section for name, section in SETTINGS_SECTIONS.items()},
+    **{f"[{name}]": section for name, section in SETTINGS_SECTIONS.items() if name != "metrics"},
+    "[metrics.NAME]": Declaration,
+    "[metrics.NAME.numerator]": Measure,
     "Experiment": Experiment,
     "[[variants]]": Variant,
     "[variants.appeal]": Appeal,
@@ -183,6 +200,15 @@ def test_what_the_example_settings_leave_out_are_the_defaults(tmp_path: Path) ->
     for name, section in SETTINGS_SECTIONS.items():
         keys = {key for one in shown[name].values() for key in one} if name == "sources" else set(shown[name])
         assert keys == set(section.model_fields), name
+    assert with_everything.retention == as_shipped.retention
+    # What nothing but its owner can know has no default to show.
+    stated = {"monthly_retention": with_everything.outcomes.monthly_retention}
+    assert with_everything.outcomes == as_shipped.outcomes.model_copy(update=stated)
+    assert set(with_everything.metrics) == {"read_on"}
+    shown = tomllib.loads(used.read_text(encoding="utf-8"))
+    for name, section in SETTINGS_SECTIONS.items():
+        if name != "metrics":
+            assert set(shown[name]) == set(section.model_fields), name
 
 
 def test_the_example_experiment_can_be_used_and_is_not_active() -> None:
@@ -205,6 +231,45 @@ def test_the_readme_s_rows_are_rows_of_the_contract(publisher: TestPublisher) ->
     publisher.land("contributions", payments.encode(), "payments.csv")
     done = publisher.ingest()
     assert (done.received, done.accepted) == (2, 2)
+
+
+def test_every_built_in_metric_is_told_with_its_role() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    told = {row[0]: row[-1] for row in re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", text, re.MULTILINE)}
+    assert set(told) == set(METRICS)
+    for letter, names in (("P", PRIMARY_METRICS), ("G", GUARDRAIL_METRICS), ("S", BUILT_IN)):
+        assert {name for name, role in told.items() if letter in re.findall(r"[A-Z]", role)} == set(names)
+
+
+def test_the_worked_example_of_a_metric_is_counted_and_judged(publisher: TestPublisher) -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    declared, named = re.findall(r"```toml\n(.+?)```", text, re.DOTALL)
+    publisher.settings_more = declared
+    publisher.write_settings()
+    publisher.register(more=named)
+    publisher.land(
+        "appeal_events",
+        [
+            appeal_event("10-05 12:00", "r", "thanks"),
+            appeal_event("10-06 12:00", "r", "thanks", "registered"),
+            appeal_event("10-05 12:00", "s", "thanks"),
+            appeal_event("10-05 12:00", "t"),
+            appeal_event("10-27 12:00", "closing"),
+        ],
+    )
+    publisher.land(
+        "pageviews",
+        [
+            pageview("10-06 12:00", "r", section="sport"),
+            pageview("10-06 12:00", "r", section="world"),
+            pageview("10-27 12:00", "closing", section="world"),
+        ],
+    )
+    statistics = publisher.statistics().statistics
+    signed = cell(statistics, "signed_up", "thanks")
+    assert (signed["n"], signed["x"]) == (2, 1)
+    sport = cell(statistics, "sport_share", "thanks")
+    assert (sport["s1"], sport["d1"]) == (1.0, 2.0)
 
 
 # -- commands -----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from analysis.inference.layout import (
 )
 from analysis.inference.results import Reason
 from analysis.inference.variants import describe_variants
-from analysis.metrics import METRICS
+from analysis.metrics import METRICS, Metric
 from analysis.result_tables import ESTIMATES
 
 __all__ = ["describe_variants", "estimate"]
@@ -38,6 +38,7 @@ __all__ = ["describe_variants", "estimate"]
 #: Rows that the bisections take at once: their arrays then stay in the processor's cache.
 _CHUNK = 16_384
 _LARGEST_LOG_E = 690.0
+_SUMS = ("n", "x", "s1", "s2", "d1", "d2", "sd")
 
 Booleans = NDArray[np.bool_]
 
@@ -48,6 +49,7 @@ def estimate(
     shares: pl.DataFrame,
     *,
     taus: Mapping[str, float] | None = None,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Compare every variant with its control.
 
@@ -55,7 +57,8 @@ def estimate(
     when the interval beside it excludes 0; the conditional mid-p is not, and holds only for rare events), exact
     conditional mixture for any number of looks, guardrails included: it is exact however high the rate, a high rate
     costs width only. Money: log ratio of means with a t quantile on the effective number of gifts, normal mixture.
-    Counts: log ratio with the normal quantile, normal mixture.
+    Counts: log ratio with the normal quantile, normal mixture. Ratio metrics: the same on the log ratio of ratios, with
+    the variance of the delta method (readers stay the unit).
 
     Intervals of the registered primary metric in segment `all` hold for all variants of the experiment together
     (alpha divided by their number); all others hold one by one.
@@ -66,6 +69,7 @@ def estimate(
         shares: `registry.SHARE_SCHEMA`; planned shares by epoch, and which variant is the control.
         taus: Scale of the prior of the log ratio by metric, as learned from past tests; 0.10 where absent. A 0 is taken
             as 0.01.
+        metrics: The metrics by name: those built in, and a team's own (`registry.catalogue`).
 
     Returns:
         Schema `ESTIMATES`; one row per cell and variant other than the control, in the order of the statistics and the
@@ -77,17 +81,19 @@ def estimate(
 
     Source: Miettinen & Nurminen 1985; Kish 1965; Robbins 1970; Waudby-Smith & Ramdas 2020; see docs/methods/.
     """
-    rows, strata = _pairs(statistics, plans, shares)
+    rows, strata = _pairs(statistics, plans, shares, metrics)
     if rows.is_empty():
         return ESTIMATES.frame()
-    pairs = _Pairs.of(rows, strata)
+    pairs = _Pairs.of(rows, strata, metrics)
     columns = _compare(pairs, taus or {})
     return rows.with_columns(**columns).select(pl.col(name).cast(dtype) for name, dtype in ESTIMATES.schema.items())
 
 
-def _pairs(statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _pairs(
+    statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame, metrics: Mapping[str, Metric]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows (one per comparison, numbered) and strata (one per comparison and epoch, sorted by row)."""
-    require_registered(statistics, plans, shares)
+    require_registered(statistics, plans, shares, metrics)
     cells, numbered = cells_of(statistics)
     variants = variants_of(shares)
     controls = variants.filter("is_control").select("experiment_id", control_id="variant_id")
@@ -102,10 +108,10 @@ def _pairs(statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame) 
     planned = shares.select("experiment_id", "epoch", "variant_id", "share")
     keys = rows.select("row", "cell", "experiment_id", "control_id", "variant_id")
     control = keys.join(numbered, left_on=["cell", "control_id"], right_on=["cell", "variant_id"]).select(
-        "row", "epoch", *(pl.col(name).alias(f"{name}_a") for name in ("n", "x", "s1", "s2"))
+        "row", "epoch", *(pl.col(name).alias(f"{name}_a") for name in _SUMS)
     )
     variant = keys.join(numbered, on=["cell", "variant_id"]).select(
-        "row", "epoch", *(pl.col(name).alias(f"{name}_b") for name in ("n", "x", "s1", "s2"))
+        "row", "epoch", *(pl.col(name).alias(f"{name}_b") for name in _SUMS)
     )
     strata = (
         control.join(variant, on=["row", "epoch"], how="full", coalesce=True)
@@ -119,7 +125,7 @@ def _pairs(statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame) 
         .sort("row", "epoch")
         .select(
             "row",
-            *(f"{name}_{side}" for side in ("a", "b") for name in ("n", "x", "s1", "s2")),
+            *(f"{name}_{side}" for side in ("a", "b") for name in _SUMS),
             rho=pl.col("share_b") / (pl.col("share_a") + pl.col("share_b")),
         )
     )
@@ -139,6 +145,12 @@ class _Strata:
     xb: Array
     s1b: Array
     s2b: Array
+    d1a: Array
+    d2a: Array
+    sda: Array
+    d1b: Array
+    d2b: Array
+    sdb: Array
     rho: Array
 
 
@@ -149,6 +161,10 @@ class _Pairs:
     count: int
     binary: Booleans
     money: Booleans
+    ratio: Booleans
+    described: Booleans
+    matured: Booleans
+    retention: Booleans
     guardrail: Booleans
     less_is_better: Booleans
     overall: Booleans
@@ -164,16 +180,16 @@ class _Pairs:
     xb: Array
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, strata: pl.DataFrame) -> _Pairs:
+    def of(cls, rows: pl.DataFrame, strata: pl.DataFrame, metrics: Mapping[str, Metric]) -> _Pairs:
         count = rows.height
         metric = rows["metric"].to_numpy()
-        kinds = np.array([METRICS[name].kind for name in METRICS])
-        names = list(METRICS)
+        names = list(metrics)
+        kinds = np.array([metrics[name].kind for name in names])
         code = rows["metric"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
         overall = (rows["segment_kind"] == "all").to_numpy()
         primary = (rows["metric"] == rows["primary_metric"]).to_numpy()
         together = np.where(overall & primary, floats(rows, "variants_compared"), 1.0)
-        binary = kinds[code] == "binary"
+        binary, ratio = kinds[code] == "binary", kinds[code] == "ratio"
         index = strata["row"].cast(pl.Int64).to_numpy()
         columns = {name: floats(strata, name) for name in strata.columns if name != "row"}
         # A reader who converted adds 1, whatever the table's sums say.
@@ -181,6 +197,9 @@ class _Pairs:
         for side in ("a", "b"):
             for name in ("s1", "s2"):
                 columns[f"{name}_{side}"] = np.where(is_binary, columns[f"x_{side}"], columns[f"{name}_{side}"])
+            # A mean per reader is a ratio whose denominator is 1 for every reader.
+            for name, ones in (("d1", "n"), ("d2", "n"), ("sd", "s1")):
+                columns[f"{name}_{side}"] = np.where(ratio[index], columns[f"{name}_{side}"], columns[f"{ones}_{side}"])
 
         def total(name: str) -> Array:
             # An epoch without a row had no reader; a row without a count is not known.
@@ -194,8 +213,12 @@ class _Pairs:
             count=count,
             binary=binary,
             money=kinds[code] == "money",
-            guardrail=np.array([METRICS[name].is_guardrail for name in names])[code],
-            less_is_better=np.array([METRICS[name].direction == "less_is_better" for name in names])[code],
+            ratio=ratio,
+            described=np.array([metrics[name].is_description for name in names])[code],
+            matured=np.array([metrics[name].is_matured_only for name in names])[code],
+            retention=np.array([metrics[name].needs_retention for name in names])[code],
+            guardrail=np.array([metrics[name].is_guardrail for name in names])[code],
+            less_is_better=np.array([metrics[name].direction == "less_is_better" for name in names])[code],
             overall=overall,
             metric=metric,
             alpha=floats(rows, "alpha"),
@@ -211,6 +234,12 @@ class _Pairs:
                 xb=part["x_b"],
                 s1b=part["s1_b"],
                 s2b=part["s2_b"],
+                d1a=part["d1_a"],
+                d2a=part["d2_a"],
+                sda=part["sd_a"],
+                d1b=part["d1_b"],
+                d2b=part["d2_b"],
+                sdb=part["sd_b"],
                 rho=part["rho"],
             ),
             epochs=np.bincount(index[kept], minlength=count),
@@ -231,8 +260,11 @@ def _compare(pairs: _Pairs, taus: Mapping[str, float]) -> dict[str, pl.Series]:
     weight = strata.na * strata.nb / n
     with np.errstate(divide="ignore", invalid="ignore"):
         weights = total(weight)
-        mean_a = total(strata.s1a * strata.nb / n) / weights
-        mean_b = total(strata.s1b * strata.na / n) / weights
+        # Of a mean per reader the denominators are the weights themselves.
+        over_a = np.where(pairs.ratio, total(strata.d1a * strata.nb / n), weights)
+        over_b = np.where(pairs.ratio, total(strata.d1b * strata.na / n), weights)
+        mean_a = total(strata.s1a * strata.nb / n) / over_a
+        mean_b = total(strata.s1b * strata.na / n) / over_b
         theta = np.log(mean_b) - np.log(mean_a)
         # Greenland & Robins 1985 for counts of readers; the same weights with sample variances for the rest.
         binary_variance = total(((strata.xa + strata.xb) * weight - strata.xa * strata.xb) / n) / (
@@ -240,9 +272,18 @@ def _compare(pairs: _Pairs, taus: Mapping[str, float]) -> dict[str, pl.Series]:
         )
         spread_a = means.variance(strata.na, strata.s1a, strata.s2a) / strata.na
         spread_b = means.variance(strata.nb, strata.s1b, strata.s2b) / strata.nb
+        if pairs.ratio.any():
+            # Deng, Knoblich & Lu 2018, equation 4: the spread of what is left of y once r d is taken off.
+            is_ratio = pairs.ratio[strata.row]
+            left_a = _left_over(
+                strata.na, strata.s1a, strata.s2a, strata.d1a, strata.d2a, strata.sda, mean_a[strata.row]
+            )
+            left_b = _left_over(
+                strata.nb, strata.s1b, strata.s2b, strata.d1b, strata.d2b, strata.sdb, mean_b[strata.row]
+            )
+            spread_a, spread_b = np.where(is_ratio, left_a, spread_a), np.where(is_ratio, left_b, spread_b)
         mean_variance = (
-            total(weight**2 * spread_a) / (weights * mean_a) ** 2
-            + total(weight**2 * spread_b) / (weights * mean_b) ** 2
+            total(weight**2 * spread_a) / (over_a * mean_a) ** 2 + total(weight**2 * spread_b) / (over_b * mean_b) ** 2
         )
         se = np.sqrt(np.where(pairs.binary, binary_variance, mean_variance))
         k_a = means.effective_number(total(strata.s1a), total(strata.s2a))
@@ -288,6 +329,11 @@ def _compare(pairs: _Pairs, taus: Mapping[str, float]) -> dict[str, pl.Series]:
     return columns
 
 
+def _left_over(n: Array, s1: Array, s2: Array, d1: Array, d2: Array, sd: Array, ratio: Array) -> Array:
+    """Variance of the mean over readers of y - r d."""
+    return means.variance(n, s1 - ratio * d1, s2 - 2 * ratio * sd + ratio**2 * d2) / n
+
+
 #: With these reasons (or none) the observed lift stands, though nothing is said of its uncertainty.
 _LIFT_SHOWN = (
     "",
@@ -296,6 +342,7 @@ _LIFT_SHOWN = (
     Reason.NO_VARIATION,
     Reason.NO_SPREAD,
     Reason.NO_PLANNED_SHARE,
+    Reason.DESCRIPTION,
 )
 #: With these also its standard error and the fixed-horizon interval.
 _RANGE_SHOWN = ("", Reason.NO_PLANNED_SHARE)
@@ -307,7 +354,12 @@ def _reasons(pairs: _Pairs, mean_a: Array, mean_b: Array, se: Array, shareless: 
     enough = (pairs.xa >= FEWEST_CONTRIBUTORS) & (pairs.xb >= FEWEST_CONTRIBUTORS)
     with np.errstate(invalid="ignore"):
         cases = (
+            (np.isnan(pairs.xa + pairs.xb) & pairs.retention, Reason.NO_RETENTION),
+            (np.isnan(pairs.xa + pairs.xb), Reason.NOT_SENT),
+            (((pairs.na <= 0) | (pairs.nb <= 0)) & pairs.matured, Reason.NOT_MATURED),
             ((pairs.na <= 0) | (pairs.nb <= 0) | (pairs.epochs == 0), Reason.NO_EXPOSURE),
+            (pairs.ratio & ~(np.isfinite(mean_a) & np.isfinite(mean_b)), Reason.NO_CONVERSIONS_YET),
+            (pairs.described & (mean_a > 0) & (mean_b > 0), Reason.DESCRIPTION),
             ((mean_a < 0) | (mean_b < 0), Reason.NEGATIVE_MEAN),
             ((mean_a == 0) & (mean_b == 0), Reason.NO_CONVERSIONS_YET),
             ((mean_a == 0) & binary, Reason.NO_CONVERSION_IN_CONTROL),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
 from analysis.inference.arrays import Array
-from analysis.metrics import METRICS
+from analysis.metrics import Metric
 
 #: Contributors needed in each variant before a range is put on money (and readers with any, for counts).
 FEWEST_CONTRIBUTORS = 25
@@ -14,7 +16,9 @@ FEWEST_CONTRIBUTORS = 25
 CELL = ("experiment_id", "as_of", "basis", "segment_kind", "segment", "metric")
 
 
-def require_registered(statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame) -> None:
+def require_registered(
+    statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl.DataFrame, metrics: Mapping[str, Metric]
+) -> None:
     """Raise where a join on the registry would drop rows in silence."""
     seen = statistics.select("experiment_id", "variant_id").unique()
     for name, table in (("plan", plans), ("share", shares)):
@@ -30,9 +34,9 @@ def require_registered(statistics: pl.DataFrame, plans: pl.DataFrame, shares: pl
     controls = shares.filter("is_control").select("experiment_id", "variant_id").unique()["experiment_id"]
     if controls.n_unique() != len(controls) or controls.n_unique() != shares["experiment_id"].n_unique():
         raise ValueError("every experiment needs exactly one control in shares")
-    unknown = sorted(set(statistics["metric"].unique()) - set(METRICS))
+    unknown = sorted(set(statistics["metric"].unique()) - set(metrics))
     if unknown:
-        raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(metrics)}")
 
 
 def variants_of(shares: pl.DataFrame) -> pl.DataFrame:
@@ -44,7 +48,7 @@ def cells_of(statistics: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Distinct cells with a number each, and the statistics with that number in the place of the cell's columns."""
     cells = statistics.select(CELL).unique(maintain_order=True).with_row_index("cell")
     numbered = statistics.join(cells, on=list(CELL), nulls_equal=True).select(
-        "cell", "variant_id", "epoch", "n", "x", "s1", "s2"
+        "cell", "variant_id", "epoch", "n", "x", "s1", "s2", "d1", "d2", "sd"
     )
     return cells, numbered
 

@@ -16,7 +16,7 @@ from analysis.inference import bayesian, means, proportions
 from analysis.inference.arrays import Array, sum_by
 from analysis.inference.layout import FEWEST_CONTRIBUTORS, cells_of, column, floats, require_registered, variants_of
 from analysis.inference.results import Reason
-from analysis.metrics import METRICS
+from analysis.metrics import METRICS, Metric
 from analysis.result_tables import VARIANT_RESULTS
 
 Booleans = NDArray[np.bool_]
@@ -28,6 +28,7 @@ def describe_variants(
     shares: pl.DataFrame,
     *,
     taus: Mapping[str, float] | None = None,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Describe every variant by itself, and say which is likely the best.
 
@@ -43,7 +44,7 @@ def describe_variants(
 
     Source: docs/methods/decision.md; Wilson 1927 for the rate's limits.
     """
-    require_registered(statistics, plans, shares)
+    require_registered(statistics, plans, shares, metrics)
     if statistics.is_empty():
         return VARIANT_RESULTS.frame()
     cells, numbered = cells_of(statistics)
@@ -53,7 +54,7 @@ def describe_variants(
     cells = cells.join(plans.select("experiment_id", "primary_metric"), on="experiment_id").sort("cell")
     rows = cells.join(variants, on="experiment_id").sort("cell", "column")
     width = int(rows["column"].max()) + 1  # pyright: ignore[reportArgumentType, reportOperatorIssue]
-    board = _Board.of(cells, rows, numbered, width)
+    board = _Board.of(cells, rows, numbered, width, metrics)
     mean, se = board.means()
     n, x = board.totals("n"), board.totals("x")
     low, high = proportions.wilson(x, n)
@@ -64,8 +65,8 @@ def describe_variants(
     at = (rows["cell"].cast(pl.Int64).to_numpy(), rows["column"].to_numpy())
     absent = n[at] <= 0
     reason = np.select(
-        [absent, blocked[at] != "", ~board.has_spread[at], np.isnan(se[at])],
-        [str(Reason.NO_EXPOSURE), blocked[at], str(Reason.NO_SPREAD), str(Reason.NO_VARIATION)],
+        [np.isnan(x[at]), absent, blocked[at] != "", ~board.has_spread[at], np.isnan(se[at])],
+        [str(Reason.NOT_SENT), str(Reason.NO_EXPOSURE), blocked[at], str(Reason.NO_SPREAD), str(Reason.NO_VARIATION)],
         default="",
     )
     return rows.with_columns(
@@ -90,22 +91,30 @@ class _Board:
     registered: Booleans
     metric: NDArray[np.object_]
     binary: Booleans
+    ratio: Booleans
+    turned: Booleans
     cell: NDArray[np.int64]
     stratum: NDArray[np.int64]
     column: NDArray[np.int64]
     values: dict[str, Array]
 
     @classmethod
-    def of(cls, cells: pl.DataFrame, rows: pl.DataFrame, numbered: pl.DataFrame, width: int) -> _Board:
+    def of(
+        cls, cells: pl.DataFrame, rows: pl.DataFrame, numbered: pl.DataFrame, width: int, metrics: Mapping[str, Metric]
+    ) -> _Board:
         long = numbered.join(rows.select("cell", "variant_id", "column"), on=["cell", "variant_id"]).with_columns(
             stratum=pl.struct("cell", "epoch").rank("dense").cast(pl.Int64) - 1
         )
         metric = cells["metric"].to_numpy()
-        binary = np.array([METRICS[name].kind == "binary" for name in metric])
+        binary = np.array([metrics[name].kind == "binary" for name in metric])
+        ratio = np.array([metrics[name].kind == "ratio" for name in metric])
+        turned = np.array([metrics[name].direction == "less_is_better" for name in metric])
         cell = long["cell"].cast(pl.Int64).to_numpy()
-        values = {name: floats(long, name) for name in ("n", "x", "s1", "s2")}
+        values = {name: floats(long, name) for name in ("n", "x", "s1", "s2", "d1", "d2", "sd")}
         for name in ("s1", "s2"):
             values[name] = np.where(binary[cell], values["x"], values[name])
+        for name, ones in (("d1", "n"), ("d2", "n"), ("sd", "s1")):
+            values[name] = np.where(ratio[cell], values[name], values[ones])
         registered = np.zeros((cells.height, width), dtype=bool)
         registered[rows["cell"].cast(pl.Int64).to_numpy(), rows["column"].to_numpy()] = True
         return cls(
@@ -114,6 +123,8 @@ class _Board:
             registered=registered,
             metric=metric,
             binary=binary,
+            ratio=ratio,
+            turned=turned,
             cell=cell,
             stratum=long["stratum"].to_numpy(),
             column=long["column"].to_numpy(),
@@ -157,8 +168,14 @@ class _Board:
                 return sum_by(flat, np.where(weight > 0, values, 0.0), size)
 
             total = summed(weight)
-            mean = summed(weight * share) / total
-            se = np.sqrt(summed(weight**2 * spread)) / total
+            # Of a mean per reader the denominator is 1 for every reader, and `over` the weights themselves.
+            over = np.where(np.repeat(self.ratio, self.width), summed(weight * self.values["d1"] / n), total)
+            mean = summed(weight * share) / over
+            ratio = mean[flat]
+            left = self.values["s2"] - 2 * ratio * self.values["sd"] + ratio**2 * self.values["d2"]
+            left_over = means.variance(n, self.values["s1"] - ratio * self.values["d1"], left) / n
+            spread = np.where(self.ratio[self.cell], left_over, spread)
+            se = np.sqrt(summed(weight**2 * spread)) / over
             # No spread among readers is no certainty about the mean.
             se = np.where(se > 0, se, np.nan)
         shape = (self.cells, self.width)
@@ -176,7 +193,7 @@ class _Board:
         epochs = np.bincount(pairs[:, 0], minlength=self.cells)
         with np.errstate(invalid="ignore"):
             fewest = np.nanmin(np.where(seen, x, np.inf), axis=1)
-            least = np.nanmin(np.where(seen, mean, np.inf), axis=1)
+            least = np.min(np.where(seen & ~np.isnan(mean), mean, np.inf), axis=1)
         no_spread = (seen & ~self.has_spread).any(axis=1)
         few = chosen & self.binary & (epochs == 1) & (fewest < bayesian.FEWEST_CONVERSIONS)
         any_x = np.nansum(x, axis=1) > 0
@@ -190,7 +207,7 @@ class _Board:
         by_cell = np.select([case for case, _ in cases], [str(code) for _, code in cases], default="")
         reason[:] = by_cell[:, None]
         tau = np.array([taus.get(name, bayesian.DEFAULT_TAU) for name in self.metric])
-        turned = np.array([METRICS[name].direction == "less_is_better" for name in self.metric])
+        turned = self.turned
         normal = np.flatnonzero(chosen & ~few & (by_cell == ""))
         if normal.size:
             with np.errstate(divide="ignore", invalid="ignore"):

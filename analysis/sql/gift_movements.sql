@@ -65,23 +65,27 @@ netted AS (
     WINDOW paid_back AS (PARTITION BY contribution_id ORDER BY at_us, refund_id ROWS UNBOUNDED PRECEDING)
 )
 SELECT
+    contribution_id,
     reader_key,
     at_us AS gift_us,
     day AS gift_day,
     at_us,
     day,
     false AS is_refund,
+    years_factor = 0 AS is_renewal,
     reporting_minor AS cash,
     reporting_minor * years_factor AS annualised
 FROM gifts
 UNION ALL
 SELECT
+    contribution_id,
     reader_key,
     gift_us,
     gift_day,
     at_us,
     day,
     true AS is_refund,
+    years_factor = 0 AS is_renewal,
     CAST(-taken_minor AS BIGINT) AS cash,
     CAST(-taken_minor * years_factor AS BIGINT) AS annualised
 FROM netted

@@ -142,7 +142,10 @@ def test_frames_of_no_experiment_have_their_columns(publisher: TestPublisher) ->
     ("more", "said"),
     [
         ("[outcomes]\nwindow_hours = 0\n", "outcomes.window_hours = 0: input should be greater than or equal to 1"),
-        ("[outcomes]\nwindow = 7\n", "outcomes.window = 7: unknown key; allowed here: cap, refund_days, window_hours"),
+        (
+            "[outcomes]\nwindow = 7\n",
+            "outcomes.window = 7: unknown key; allowed here: cap, monthly_retention, refund_days, window_hours",
+        ),
         ("[surprise]\n", "surprise"),
         ('[machine]\nmemory_limit = "much"\n', "machine.memory_limit = 'much'"),
     ],

@@ -15,7 +15,7 @@ from tests.dashboards import builders
 from tests.dashboards.builders import AUDIENCE, STORIES, UNDATED, tell
 
 BRITISH = voice(AUDIENCE)
-ORDER = ["money", "wordings", "trust", "evidence", "funnel", "split", "groups", "cost", "unknown", "plan"]
+ORDER = ["money", "wordings", "trust", "evidence", "funnel", "split", "groups", "cost", "metrics", "unknown", "plan"]
 
 
 def section(page: Page, name: str) -> Section:

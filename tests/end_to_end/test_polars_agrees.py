@@ -23,7 +23,13 @@ from analysis.edition import draft, publish, write_decisions, write_estimates, w
 from analysis.ingestion import ingest
 from analysis.landing import landed_files, read_rows
 from analysis.money import to_minor
-from analysis.outcomes import last_counted_day, refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
+from analysis.outcomes import (
+    last_counted_day,
+    refresh_cohorts,
+    refresh_daily_exposures,
+    refresh_daily_measures,
+    refresh_daily_visits,
+)
 from analysis.registry import Experiment, read_registry
 from analysis.settings import Settings, read_settings
 from analysis.simulation.publisher import simulate
@@ -72,12 +78,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         file.write(f"\n[outcomes]\nrefund_days = {REFUND_DAYS}\n")
     end_early(folder / "experiments" / "open-to-everyone.toml")
     settings = read_settings(folder)
-    experiments, warehouse = read_registry(settings.folders.experiments), Warehouse(settings)
+    experiments, warehouse = read_registry(settings.folders.experiments, settings.metrics), Warehouse(settings)
     land_a_generous_month(settings.folders.landing)
     with warehouse.writing():
         ingest(warehouse, experiments, now=NOW)
         refresh_daily_exposures(warehouse, experiments)
         refresh_daily_visits(warehouse)
+        refresh_daily_measures(warehouse, experiments)
         refresh_cohorts(warehouse, experiments, draft(warehouse, experiments, NOW).as_of)
         edition = draft(warehouse, experiments, NOW)
         write_statistics(warehouse, experiments, edition)

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from analysis.edition import draft, write_decisions, write_estimates, write_statistics
 from analysis.ingestion import ingest
-from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
+from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_measures, refresh_daily_visits
 from analysis.registry import read_registry
 from analysis.settings import Settings, read_settings
 from analysis.simulation.publisher import simulate
@@ -137,11 +137,12 @@ def find(folder: Path, size: SimulationSize, seed: int) -> Found:
 
 def _computed(settings: Settings, now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Estimates of the last day, decisions, and rows received."""
-    experiments, warehouse = read_registry(settings.folders.experiments), Warehouse(settings)
+    experiments, warehouse = read_registry(settings.folders.experiments, settings.metrics), Warehouse(settings)
     with warehouse.writing():
         ingested = ingest(warehouse, experiments, now=now)
         refresh_daily_exposures(warehouse, experiments)
         refresh_daily_visits(warehouse)
+        refresh_daily_measures(warehouse, experiments)
         refresh_cohorts(warehouse, experiments, draft(warehouse, experiments, now).as_of)
         edition = draft(warehouse, experiments, now)
         write_statistics(warehouse, experiments, edition)
