@@ -99,6 +99,7 @@ def partials(workspace: Workspace) -> Facts:
     with warehouse.writing():
         exposures = refresh_daily_exposures(warehouse, workspace.experiments)
         visits = refresh_daily_visits(warehouse)
+        refresh_daily_measures(warehouse, workspace.experiments)
     return {"rows": sum(exposures.values()) + sum(visits.values())}
 
 
