@@ -24,7 +24,7 @@ from polars.testing import assert_frame_equal
 from analysis.contract import CONTRACT, Kind
 from analysis.edition import draft, edition_table, publish, write_decisions, write_estimates, write_statistics
 from analysis.ingestion import ingest
-from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_visits
+from analysis.outcomes import refresh_cohorts, refresh_daily_exposures, refresh_daily_measures, refresh_daily_visits
 from analysis.result_tables import SUFFICIENT_STATISTICS
 from analysis.store import read_parts
 from bench import naive
