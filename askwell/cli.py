@@ -105,6 +105,51 @@ def check(
 
 
 @app.command()
+def plan(
+    settings: SettingsOption = _HERE,
+    effect: Annotated[float, typer.Option(help="Lift to be seen: 0.1 is ten percent more.")] = 0.10,
+    days: Annotated[float, typer.Option(help="Days that the test may run, at most.")] = 56.0,
+    shares: Annotated[
+        str, typer.Option(help="Planned weights, the control first; 1,1,1 is two variants beside the control.")
+    ] = "1,1",
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.4999, help="Error allowed.")] = 0.05,
+    power: Annotated[float, typer.Option(min=0.01, max=0.999, help="Chance to see the lift where it is there.")] = 0.8,
+    surface: Annotated[
+        str | None, typer.Option(help="Take numbers from past tests of this surface only, such as donation.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Contributors per reader, such as 0.001; past tests without it.")
+    ] = None,
+    readers_a_day: Annotated[
+        float | None, typer.Option("--readers-a-day", help="New readers a day of the test; past tests without it.")
+    ] = None,
+    tail: Annotated[
+        float | None, typer.Option(help="Contributors for one effective gift, such as 3.3; past tests without it.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write the power curve to this .svg or .png file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how long a test takes, what it can see, and whether it can ever give an answer."""
+    from analysis.sizing import Design
+    from askwell.plan import run_plan
+
+    try:
+        weights = tuple(float(part) for part in shares.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--shares {shares!r} must be numbers with commas, such as 1,1") from None
+    run_plan(
+        settings,
+        Design(effect=effect, days=days, shares=weights, alpha=alpha, power=power),
+        surface=surface,
+        rate=rate,
+        readers_a_day=readers_a_day,
+        tail=tail,
+        file=picture,
+        as_json=json,
+    )
+
+
+@app.command()
 def replay(settings: SettingsOption = _HERE) -> None:
     """Read again every landed file that has rows set aside, after a mapping, rate or registry file was mended."""
     from askwell.run import replay_quarantine

@@ -208,3 +208,26 @@ class DayBars:
     axis: Axis
     days: tuple[tuple[date, str], ...]
     label: str
+
+
+@dataclass(frozen=True)
+class PowerLine:
+    """Power at each lift: its name, colour token, whether it is dashed, and (lift, power) from left to right."""
+
+    name: str
+    token: str
+    is_dashed: bool
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class PowerCurves:
+    """The power of a plan: two axes, a marked lift, and one line a comparison."""
+
+    label: str
+    title: str
+    across: Axis
+    across_name: str
+    up: Axis
+    mark: float
+    lines: tuple[PowerLine, ...]

@@ -42,6 +42,16 @@ def png(drawing: Markup, *, colours: dict[str, str] | None = None) -> bytes:
     )
 
 
+def standalone(drawing: Markup) -> str:
+    """Return a chart of `svg.py` as an SVG file with the light colours of the site inside."""
+    tokens = light_colours()
+    style = f"<style>{_style(tokens)}</style>"
+    whole = str(drawing).replace(
+        "<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="background:{tokens["paper"]}" ', 1
+    )
+    return re.sub(r"(<svg [^>]*>)", lambda found: found.group(1) + style, whole, count=1) + "\n"
+
+
 @cache
 def light_colours() -> dict[str, str]:
     """Return the colour tokens of the site's light theme by name: the style sheet is the only place they stand."""

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from dashboards.charts import Axis, DayBars, Evidence, EvidencePanel, Hero, HeroRow, Split, StepRow, Steps
+from dashboards.charts import (
+    Axis,
+    DayBars,
+    Evidence,
+    EvidencePanel,
+    Hero,
+    HeroRow,
+    PowerCurves,
+    PowerLine,
+    Split,
+    StepRow,
+    Steps,
+)
 from dashboards.reading import Range
 
 STRIP_WIDTH, STRIP_HEIGHT = 270, 46
@@ -399,6 +411,47 @@ def day_bars(chart: DayBars, *, narrow: bool) -> Markup:
             anchor = "end" if index == len(chart.bars) - 1 else "start" if index == 0 else "middle"
             parts.append(_text(frame.left + (index + 0.5) * each, floor + 20, labels[bar.day], "tick", anchor))
     return _svg(width, DAY_BARS_HEIGHT, chart.label, parts, "narrow" if narrow else "wide")
+
+
+POWER_WIDTH, POWER_HEIGHT = 760.0, 420.0
+_POWER_FRAME = Frame(64.0, 44.0, 500.0, 310.0)
+
+
+def power_curves(chart: PowerCurves) -> Markup:
+    """Return the power of a plan by the size of the lift: one line a comparison, named at its end."""
+    frame = _POWER_FRAME
+    floor = frame.top + frame.height
+    parts = [_text(frame.left, 24, chart.title, "row-name plain")]
+    for tick, label in zip(chart.up.ticks, chart.up.labels, strict=True):
+        y = frame.y(chart.up.place(tick))
+        parts.append(_line(frame.left, y, frame.left + frame.width, y, "zero" if tick == 0 else "grid"))
+        parts.append(_text(frame.left - 8, y + 4.5, label, "tick", "end"))
+    parts += _vertical_grid(chart.across, frame, drop=20)
+    parts.append(_text(frame.left + frame.width / 2, POWER_HEIGHT - 14, chart.across_name, "tick", "middle"))
+    mark = frame.x(chart.across.place(chart.mark))
+    parts.append(_line(mark, frame.top, mark, floor, "mark"))
+    taken: list[float] = []
+    for drawn in sorted(chart.lines, key=lambda one: -one.points[-1][1]):
+        # A name stands beside the end of its line, moved down until it clears the ones above.
+        y = frame.y(chart.up.place(drawn.points[-1][1])) + 5
+        while any(abs(y - other) < 20 for other in taken):
+            y += 1
+        taken.append(y)
+        parts += _power_line(chart, frame, drawn, y)
+    return _svg(POWER_WIDTH, POWER_HEIGHT, chart.label, parts)
+
+
+def _power_line(chart: PowerCurves, frame: Frame, drawn: PowerLine, name_at: float) -> list[str]:
+    path = "L".join(
+        f"{_n(frame.x(chart.across.place(effect)))} {_n(frame.y(chart.up.place(power)))}"
+        for effect, power in drawn.points
+    )
+    dashes = ' stroke-dasharray="7 5"' if drawn.is_dashed else ""
+    return [
+        f'<g class="{drawn.token}"><path class="line" d="M{path}"{dashes}/>',
+        _text(frame.left + frame.width + 12, name_at, drawn.name, "row-value small"),
+        "</g>",
+    ]
 
 
 def _short(text: str, longest: int) -> str:

@@ -268,3 +268,53 @@ def test_help_is_quick() -> None:
     assert time.monotonic() - start < 5, "start-up must not import Dagster, SciPy or Plotly"
     for command in ("demo", "run", "analyze", "query", "check", "serve", "replay"):
         assert command in done.stdout
+
+
+@pytest.mark.slow
+def test_a_plan_takes_its_numbers_from_past_tests(demo: Path, tmp_path: Path) -> None:
+    counted = json.loads(
+        askwell(
+            "query",
+            "-s",
+            demo,
+            "--json",
+            """
+            SELECT sum(n)::DOUBLE AS n, sum(x)::DOUBLE AS x, count(DISTINCT experiment_id) AS tests
+            FROM variant_results AS v JOIN experiments AS e USING (experiment_id)
+            WHERE v.is_control AND basis = 'exposed' AND segment_kind = 'all' AND metric = 'conversion'
+                AND as_of = (SELECT max(as_of) FROM variant_results AS w WHERE w.experiment_id = v.experiment_id)
+            """,
+            cwd=tmp_path,
+        ).stdout
+    )[0]
+    plan = json.loads(askwell("plan", "-s", demo, "--json", cwd=tmp_path).stdout)
+    assert plan["ground"]["rate"] == pytest.approx(counted["x"] / counted["n"])
+    assert len(plan["ground"]["experiments"]) == counted["tests"]
+    assert plan["ground"]["readers_a_day"] > 0
+    assert plan["ground"]["tail"] > 1
+
+
+@pytest.mark.slow
+def test_a_plan_says_which_surface_has_no_past_test(demo: Path) -> None:
+    done = askwell("plan", "-s", demo, "--surface", "nowhere", cwd=demo, ok=False)
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
+def test_a_plan_from_given_numbers_needs_no_workspace_and_draws_its_curve(tmp_path: Path) -> None:
+    numbers = ("--rate", 0.001, "--readers-a-day", 5000, "--tail", 3.3)
+    done = askwell("plan", *numbers, "--picture", "curve.svg", cwd=tmp_path)
+    assert "can never answer" in done.stdout
+    assert "What would help" in done.stdout
+    drawn = (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert drawn.count('class="line"') == 4
+    assert "<style>" in drawn
+    askwell("plan", *numbers, "--picture", "curve.png", cwd=tmp_path)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    done = askwell("plan", *numbers, "--picture", "curve.doc", cwd=tmp_path, ok=False)
+    assert done.returncode == 1
+    assert ".svg" in done.stderr
+
+
+def test_a_plan_with_shares_that_are_no_numbers_is_wrong_usage(tmp_path: Path) -> None:
+    assert askwell("plan", "--shares", "a,b", cwd=tmp_path, ok=False).returncode == 2
