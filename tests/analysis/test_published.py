@@ -1,0 +1,82 @@
+"""The API for notebooks: every docstring's example runs, and the notebook that we ship comes to its conclusion."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import analysis.published
+from analysis.errors import WarehouseError
+from analysis.published import Published, StatementError, open_publisher
+from tests.analysis.test_database import land_readers, published
+from tests.builders import TestPublisher
+from tests.test_architecture import ROOT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = TestPublisher(tmp_path_factory.mktemp("notebook") / "publisher")
+    made.register()
+    land_readers(made)
+    published(made)
+    return made.folder
+
+
+@pytest.fixture
+def publisher(folder: Path) -> Iterator[Published]:
+    with open_publisher(folder) as opened:
+        yield opened
+
+
+def test_every_example_of_the_docstrings_runs(publisher: Published) -> None:
+    found = doctest.DocTestFinder().find(analysis.published, extraglobs={"publisher": publisher})
+    runner = doctest.DocTestRunner()
+    for test in found:
+        runner.run(test)
+    assert runner.failures == 0
+    assert runner.tries >= 9
+
+
+def test_the_python_of_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    for block in re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL
+    ):
+        exec(compile(block, "docs/python.md", "exec"), {})  # noqa: S102 - our own document
+
+
+def test_arrow_and_pandas_hold_what_polars_holds(publisher: Published) -> None:
+    statement = "SELECT variant_id, value_minor FROM reader_outcomes ORDER BY reader_key"
+    assert pl.DataFrame(publisher.arrow(statement)).equals(publisher.sql(statement))
+
+
+def test_an_earlier_edition_and_a_wrong_statement_are_answered_in_a_sentence(
+    folder: Path, publisher: Published
+) -> None:
+    with open_publisher(folder, edition=1) as first:
+        assert first.sql("SELECT max(edition) AS edition FROM editions").item() == 1
+    with pytest.raises(WarehouseError, match="There is no edition 7"):
+        open_publisher(folder, edition=7)
+    with pytest.raises(StatementError, match="cannot be run"):
+        publisher.sql("SELEC 1")
+    with pytest.raises(StatementError, match="cannot be run"):
+        publisher.arrow("DROP TABLE estimates")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("marimo") is None, reason="the extra `notebooks` is not installed")
+def test_the_notebook_comes_to_its_conclusion(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "notebooks" / "first_question.py", "--folder", folder],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "in conversion" in done.stdout
