@@ -24,6 +24,7 @@ from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICI
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
+from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
 
 #: Tables that a step leaves for the steps after it.
 _STATISTICS = "sufficient_statistics"
@@ -214,6 +215,9 @@ def stamp_of(edition: Draft) -> Edition:
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
+    kept = warehouse.parts(APPEAL_PARTS.name, [str(edition.number)])
+    if not kept or kept[0].inputs != edition.inputs:
+        _keep(warehouse, edition, {APPEAL_PARTS.name: appeal_parts(experiments)})
     # A further table of the edition joins here, with its declaration.
     tables = [(table, edition_table(warehouse, edition, table.name, table.schema)) for table in KEPT_FOR_EVER]
     publish_database(warehouse, experiments, entry, tables)

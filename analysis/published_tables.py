@@ -19,6 +19,7 @@ from analysis.result_tables import (
     VARIANT_RESULTS,
     ResultTable,
 )
+from analysis.wording.catalogue import APPEAL_PARTS
 
 #: Oldest DuckDB that opens the file and runs its macros.
 NEEDED_DUCKDB = (1, 5)
@@ -116,7 +117,7 @@ PUBLISHER = ResultTable(
 )
 
 #: Results of which every edition stays readable for ever, as `<name>_by_edition`.
-KEPT_FOR_EVER = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+KEPT_FOR_EVER = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, APPEAL_PARTS)
 
 EVENT_MEANINGS: dict[Kind, str] = {
     "pageviews": "One row per accepted pageview.",
@@ -237,6 +238,20 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "image": "Picture, as registered.",
             "experiments": "Experiments in which it stood.",
             "stood_as": "Experiment and variant, as `experiment/variant`, of each.",
+        },
+    ),
+    "appeal_history": (
+        "One row per experiment, variant, part of the appeal and text that it had: from which edition to which.",
+        {
+            "experiment_id": "Experiment.",
+            "variant_id": "Variant.",
+            "part": "Part of the appeal.",
+            "text": "Its text.",
+            "first_edition": "First edition that had it so.",
+            "last_edition": "Last one.",
+            "first_as_of": "Last counted day of that first edition.",
+            "last_as_of": "Last counted day of the last one.",
+            "is_current": "True where the newest edition has it so.",
         },
     ),
 }
