@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import polars as pl
+
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards import svg
 from dashboards.blocks import IndexRow, Page, RowList
@@ -109,7 +111,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         headline=needs_headline(shelf, spoken),
         standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
-        changes=changes(results),
+        changes=tuple(text for text in (*changes(results), newly_counted(results, spoken)) if text),
         lists=lists if results else (),
         sections=(),
         as_of="" if as_of is None else spoken.day(as_of),
@@ -156,6 +158,34 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
         more = spoken.say_n("{count} more verdict changed.", "{count} more verdicts changed.", rest + 1)
         return (*said[: MOST_CHANGES - 1], more)
     return tuple(said)
+
+
+def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
+    """Return how many readers and outcomes came in since the report before, over tests that run; empty for none."""
+    readers = outcomes = 0
+    since: date | None = None
+    for result in results:
+        before = result.previous_decision
+        day = None if before is None else before.get("as_of")
+        if not isinstance(day, date) or result.edition.as_of is None or day >= result.edition.as_of:
+            continue
+        whole = result.variant_results.filter(
+            (pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all") & (pl.col("metric") == "conversion")
+        )
+        then, now = whole.filter(pl.col("as_of") == day), whole.filter(pl.col("as_of") == pl.col("as_of").max())
+        if then.is_empty():
+            continue
+        since = day if since is None else min(since, day)
+        readers += int(now["n"].sum() - then["n"].sum())
+        outcomes += int(now["x"].sum() - then["x"].sum())
+    if since is None or (readers, outcomes) == (0, 0):
+        return ""
+    return spoken.say(
+        "Counted since {day}: {readers} more readers, {outcomes} more outcomes of the tests that run.",
+        day=spoken.short_day(since),
+        readers=spoken.prose_count(readers),
+        outcomes=spoken.count(outcomes),
+    )
 
 
 def verdict_changed(result: ExperimentResult) -> bool:

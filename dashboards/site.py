@@ -21,6 +21,8 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
+from markupsafe import escape
+
 from analysis.errors import AskwellError
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards.about import about_report
@@ -42,6 +44,10 @@ KEPT_BUILDS = 1
 
 class SiteError(AskwellError):
     """The site cannot be put where it was asked for."""
+
+
+#: Stands in a page for its stamp until it is known whether the page has changed: a page is rendered once.
+_UNSTAMPED = Stamp(918_273_645, "\ue000published\ue000")
 
 
 @dataclass(frozen=True)
@@ -182,10 +188,13 @@ class _Frame:
 
 
 def _entry(page: Page, frame: _Frame, notices: tuple[str, ...], *, root: str | None = None) -> _Entry:
-    def content(stamp: Stamp | None) -> str:
-        return render(page, frame.files, stamp=stamp, navigation=frame.navigation, notices=notices, root=root)
+    text = render(page, frame.files, stamp=_UNSTAMPED, navigation=frame.navigation, notices=notices, root=root)
 
-    return _Entry(page.path, hashlib.sha256(content(None).encode()).hexdigest(), lambda: content(frame.stamp))
+    def stamped() -> str:
+        published = str(escape(frame.stamp.published))
+        return text.replace(str(_UNSTAMPED.edition), str(frame.stamp.edition)).replace(_UNSTAMPED.published, published)
+
+    return _Entry(page.path, hashlib.sha256(text.encode()).hexdigest(), stamped)
 
 
 def _data_files(page: Page) -> Iterator[_Entry]:
