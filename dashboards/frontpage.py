@@ -176,8 +176,8 @@ def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
         if then.is_empty():
             continue
         since = day if since is None else min(since, day)
-        readers += int(now["n"].sum() - then["n"].sum())
-        outcomes += int(now["x"].sum() - then["x"].sum())
+        readers += int(now["n"].sum()) - int(then["n"].sum())
+        outcomes += int(now["x"].sum()) - int(then["x"].sum())
     if since is None or (readers, outcomes) == (0, 0):
         return ""
     return spoken.say(

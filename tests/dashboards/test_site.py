@@ -19,7 +19,7 @@ from dashboards import site as site_module
 from dashboards.html import STATIC
 from dashboards.phrasing import verdict_words
 from dashboards.site import SiteError, build_site
-from tests.dashboards.builders import AUDIENCE, EDITION, HOSTILE, PROVEN, STORIES, Story, tell
+from tests.dashboards.builders import AUDIENCE, EDITION, HOSTILE, PROVEN, STORIES, TODAY, Story, tell
 from tests.dashboards.conftest import health
 
 FEW = (PROVEN, STORIES[1])
@@ -290,3 +290,17 @@ def test_the_numbers_of_every_figure_come_as_csv_that_no_spreadsheet_runs(site: 
         assert len(rows) > 1
         assert {len(row) for row in rows} == {len(rows[0])}
     assert csv_text([("=1+1", -1.5, None)]) == "\ufeff'=1+1,-1.5,\r\n"
+
+
+def test_the_front_page_says_how_many_readers_came_in_since_the_report_before() -> None:
+    from dashboards.frontpage import index_report
+
+    result = tell(PROVEN)
+    yesterday = TODAY - timedelta(days=1)
+    since = replace(result, previous_decision={**result.decision, "as_of": yesterday})
+    today = result.variant_results.filter(pl.col("as_of") == TODAY)
+    before = today.with_columns(as_of=pl.lit(yesterday), n=pl.col("n") - 100, x=pl.col("x") - 2)
+    both = replace(since, variant_results=pl.concat([before, today]))
+    (said,) = index_report([both], AUDIENCE, EDITION).changes
+    assert said == "Counted since 8 Nov: 300 more readers, 6 more outcomes of the tests that run."
+    assert index_report([replace(both, previous_decision=None)], AUDIENCE, EDITION).changes == ()
