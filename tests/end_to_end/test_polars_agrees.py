@@ -67,6 +67,29 @@ class Published:
         return [experiment for experiment in self.experiments if experiment.starts <= self.as_of]
 
 
+#: Metrics with statements of their own, declared a second time as data.
+TWIN_OF = {
+    "paid_at_all": "conversion",
+    "cash_paid": "value_uncapped",
+    "year_paid": "value_annualised",
+    "pages": "pageviews",
+}
+TWINS = """
+[metrics.paid_at_all]
+direction = "more_is_better"
+numerator = { rows = "contributions", sum = "readers" }
+[metrics.cash_paid]
+direction = "more_is_better"
+numerator = { rows = "contributions", sum = "cash" }
+[metrics.year_paid]
+direction = "more_is_better"
+numerator = { rows = "contributions", sum = "annualised" }
+[metrics.pages]
+direction = "more_is_better"
+window_days = 7
+numerator = { rows = "pageviews" }
+"""
+
 pytestmark = pytest.mark.slow
 
 
@@ -75,7 +98,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("publisher")
     simulate(folder, TINY)
     with (folder / "askwell.toml").open("a", encoding="utf-8") as file:
-        file.write(f"\n[outcomes]\nrefund_days = {REFUND_DAYS}\n")
+        file.write(f"\n[outcomes]\nrefund_days = {REFUND_DAYS}\n{TWINS}")
+    for registered in (folder / "experiments").glob("*.toml"):
+        text = registered.read_text(encoding="utf-8")
+        registered.write_text(f"secondary_metrics = {sorted(TWIN_OF)}\n{text}", encoding="utf-8")
     end_early(folder / "experiments" / "open-to-everyone.toml")
     settings = read_settings(folder)
     experiments, warehouse = read_registry(settings.folders.experiments, settings.metrics), Warehouse(settings)
@@ -240,14 +266,19 @@ def counted_by_polars(published: Published) -> pl.DataFrame:
             pl.col("back_at") < pl.col("occurred_at") + pl.duration(days=REFUND_DAYS),
             pl.col("back_day") <= pl.col("counted_to"),
         )
-        .group_by("experiment_id", "reader_key")
+        .group_by("experiment_id", "reader_key", "contribution_id")
         .agg(
             pl.when(same)
             .then(share.round(0, mode="half_away_from_zero").cast(pl.Int64))
             .otherwise("back_reporting")
             .sum()
-            .alias("back")
+            .alias("back"),
+            pl.col("reporting_minor").first(),
         )
+        # Refunds and disputes together take back no more than was paid.
+        .with_columns(pl.min_horizontal("back", "reporting_minor").alias("back"))
+        .group_by("experiment_id", "reader_key")
+        .agg(pl.col("back").sum())
     )
     paid = inside.group_by("experiment_id", "reader_key").agg(pl.col("reporting_minor").sum().alias("given"))
     outcomes = (
@@ -362,6 +393,23 @@ def test_the_published_statistics_are_the_sums_over_days_of_first_exposure(publi
         by_day.select(*order, pl.col(SUMS).cast(pl.Int64)).sort(order),
         stated.select(*order, pl.col(SUMS).cast(pl.Int64)).sort(order),
     )
+
+
+@pytest.mark.parametrize("twin", sorted(TWIN_OF))
+def test_a_declared_metric_has_the_sums_of_the_statement_written_for_it(published: Published, twin: str) -> None:
+    keys = ["experiment_id", "as_of", "basis", "segment_kind", "segment", "epoch", "variant_id"]
+    with duckdb.connect(str(published.settings.folders.database), read_only=True) as connection:
+        found = connection.sql("FROM sufficient_statistics").pl()
+    declared, written = (
+        found.filter((pl.col("metric") == name) & (pl.col("basis") == "exposed")).select(*keys, "n", "x", "s1", "s2")
+        for name in (twin, TWIN_OF[twin])
+    )
+    both = declared.join(written, on=keys, suffix="_written")
+    assert both.height == (written.height if twin != "pages" else written.join(declared, on=keys).height) > 0
+    assert both["s1"].sum() > 0
+    assert both.filter(
+        pl.any_horizontal(pl.col(name) != pl.col(f"{name}_written") for name in ("n", "x", "s1", "s2"))
+    ).is_empty()
 
 
 def total(counts: pl.DataFrame, metric: str, columns: Sequence[str]) -> tuple[int, ...]:
