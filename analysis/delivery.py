@@ -99,7 +99,7 @@ def deliver(
     """
     folder = delivery.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder):
         write_files(letter, delivery)
         record = _Record(folder / "sent")
         receipts = []
@@ -335,9 +335,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One delivery at a time from one folder; the kernel frees the lock when its process dies."""
-    with (folder / ".lock").open("w") as file:
+def alone(folder: Path, name: str = ".lock") -> Iterator[None]:
+    """One holder at a time of a lock in a folder; the kernel frees it when its process dies."""
+    with (folder / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import list_currencies
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from analysis.configuration import Section, read_toml
 from analysis.contract import KINDS
@@ -142,6 +142,29 @@ class Brief(Section):
     site_url: Annotated[str, Field(pattern=r"^(https?://[^\s\"'<>]+)?$")] = ""
 
 
+class Alarms(Section):
+    """Who hears that something needs a person, and when not to disturb them.
+
+    Attributes:
+        off: Kinds of causes that are not told.
+        mail_to: Addresses for alarms; those of `[delivery]` where there are none.
+        late_after: Hour of the publisher's day by which the events of the day before are due.
+        quiet_from, quiet_to: Hours in which alarms wait, as in 22:00 and 07:00; empty for none.
+    """
+
+    off: tuple[Literal["trust", "verdict", "late", "failed"], ...] = ()
+    mail_to: tuple[Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")], ...] = ()
+    late_after: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "09:00"
+    quiet_from: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = ""
+    quiet_to: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = ""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.quiet_from) != bool(self.quiet_to):
+            raise ValueError("quiet_from and quiet_to go together, as in 22:00 and 07:00")
+        return self
+
+
 class Retention(Section):
     """How long what is replaced stays readable, and rows by kind; without a number of days rows are kept.
 
@@ -190,6 +213,7 @@ class SettingsFile(Section):
     money: Money = Money()
     delivery: Delivery = Delivery()
     brief: Brief = Brief()
+    alarms: Alarms = Alarms()
     retention: Retention = Retention()
     machine: Machine = Machine()
     sources: dict[str, SourceSettings] = Field(default={})
@@ -226,6 +250,7 @@ class Settings:
     money: Money
     delivery: Delivery
     brief: Brief
+    alarms: Alarms
     retention: Retention
     machine: Machine
     sources: dict[str, SourceSettings]
@@ -316,6 +341,7 @@ def read_settings(path: Path) -> Settings:
         money=content.money.model_copy(update=absolute(content.money)),
         delivery=content.delivery.model_copy(update=absolute(content.delivery)),
         brief=content.brief,
+        alarms=content.alarms,
         retention=content.retention,
         machine=content.machine,
         sources=content.sources,

@@ -204,6 +204,39 @@ class Warehouse:
             lock.flush()
             yield
 
+    def holder(self) -> str | None:
+        """Return who holds the write lock now; None where nobody does. Takes the lock for no longer than a look."""
+        try:
+            lock = open(self.folder / "lock", encoding="utf-8")  # noqa: SIM115 - closed below
+        except OSError:
+            return None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip() or "unknown"
+        return None
+
+    def problems(self) -> list[str]:
+        """Return a clause for everything that a look at the catalogue and the folder finds broken.
+
+        Raises:
+            WarehouseError: the catalogue is no catalogue, or of another version.
+        """
+        try:
+            damage = [text for (text,) in self._rows("PRAGMA quick_check") if text != "ok"]
+            versions = self._rows("SELECT schema_version FROM warehouse")
+            parts = self._rows("SELECT path FROM parts WHERE retired_at IS NULL")
+        except sqlite3.DatabaseError as problem:
+            return [f"{self.folder / 'catalog.sqlite'} cannot be read ({problem})"]
+        if versions and versions[0][0] > SCHEMA_VERSION:
+            damage.append(f"it has version {versions[0][0]}, this Askwell knows versions up to {SCHEMA_VERSION}")
+        for (path,) in parts:
+            file = self.folder / path
+            if not file.exists() or file.stat().st_size == 0:
+                damage.append(f"the part {file} is gone or empty")
+        return damage
+
     def exists(self) -> bool:
         """True once something was written."""
         return (self.folder / "catalog.sqlite").exists()
@@ -636,6 +669,16 @@ class Warehouse:
         )
         frame = pl.DataFrame(rows, schema={**ROWS_PER_DAY.schema, "day": pl.String}, orient="row")
         return frame.with_columns(pl.col("day").str.to_date("%Y-%m-%d"))
+
+    def days_of_sources(self) -> pl.DataFrame:
+        """One row per source, kind and event day in force: `source` (empty without one), `kind`, `day`, `rows`."""
+        rows = self._rows(
+            "SELECT f.source, p.table_name, p.scope, sum(p.rows) FROM parts AS p JOIN files AS f USING (file_id) "
+            "WHERE p.retired_at IS NULL AND p.without_reader IS NOT NULL "
+            "GROUP BY f.source, p.table_name, p.scope ORDER BY 1, 2, 3"
+        )
+        schema = {"source": pl.String, "kind": pl.String, "day": pl.String, "rows": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("day").str.to_date("%Y-%m-%d"))
 
     # -- editions -----------------------------------------------------------------------------------------------
 

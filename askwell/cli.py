@@ -239,6 +239,20 @@ def export(
 
 
 @app.command()
+def doctor(
+    settings: SettingsOption = _HERE,
+    test_alarm: Annotated[
+        bool, typer.Option("--test-alarm", help="Also send an alarm that says it is a test.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look whether everything is in place that a run needs, and say what to do where it is not."""
+    from askwell.doctor import run_doctor
+
+    run_doctor(settings, as_json=json, test_alarm=test_alarm)
+
+
+@app.command()
 def serve(
     settings: SettingsOption = _HERE,
     host: Annotated[

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from analysis.delivery import complaints
 from analysis.errors import AskwellError, NothingToReport
 from analysis.ingestion import ingest
 from analysis.settings import read_settings
@@ -24,7 +25,7 @@ from analysis.sources.mapping import files_to_read, source_mappings
 from analysis.store import Warehouse
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, ExecuteInProcessResult
+    from dagster import DagsterInstance
 
     from assets.resources import Reporter
 
@@ -90,7 +91,9 @@ def execute(
     prepare_dagster_home(settings.file.parent)
     import dagster as dg
 
+    from assets.alarms import raise_alarms
     from assets.definitions import EVERYTHING, PUBLISH, build_defs
+    from assets.failures import first_failure
     from assets.partitions import days_of, range_tags
     from assets.resources import Workspace
 
@@ -114,8 +117,10 @@ def execute(
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
+        for said in complaints(raise_alarms(workspace, instance)):
+            typer.echo(f"An alarm did not reach {said}", err=True)
         if not result.success:
-            raise RunFailed(_first_failure(result))
+            raise RunFailed(first_failure(result.all_events))
     edition = Warehouse(settings).editions()
     if not edition:
         raise NothingToReport("Nothing was published.")
@@ -183,20 +188,3 @@ def progress_bar(*, visible: bool = True) -> Iterator[Reporter]:
 def printable(text: str) -> str:
     """Text from outside as one line that cannot move the cursor or carry markup."""
     return "".join(character if character.isprintable() and character not in "[]" else "?" for character in text)
-
-
-def _first_failure(result: ExecuteInProcessResult) -> str:
-    """The sentence of the step that failed first, without Dagster's wrapping."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            if data.user_failure_data is not None and data.user_failure_data.description:
-                return data.user_failure_data.description
-            error = data.error
-            cause = error.cause if error is not None and error.cause is not None else error
-            return f"The step {event.step_key} failed: {cause.message.strip() if cause else 'no reason was given'}"
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed:
-            check = event.asset_check_evaluation_data
-            return f"The check {check.check_name} failed: {check.description}"
-    return "The run failed; the Dagster UI (`make dev`) shows why."

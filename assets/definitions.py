@@ -8,6 +8,7 @@ import dagster as dg
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # BackfillPolicy is beta in 1.13, and what we want
 
+from assets.alarms import alarm_sensor  # noqa: E402
 from assets.checks import CHECKS  # noqa: E402
 from assets.inference import decisions, estimates  # noqa: E402
 from assets.ingestion import ingestion_assets  # noqa: E402
@@ -15,8 +16,8 @@ from assets.outcomes import outcome_assets, sufficient_statistics  # noqa: E402
 from assets.partitions import daily_partitions, publisher_or_default  # noqa: E402
 from assets.reports import analyst_database, brief, report_site  # noqa: E402
 from assets.resources import Workspace  # noqa: E402
-from assets.retention import retention_job  # noqa: E402
-from assets.schedules import daily_report  # noqa: E402
+from assets.retention import RETENTION, retention_job  # noqa: E402
+from assets.schedules import daily_report, weekly_retention  # noqa: E402
 from assets.sensors import landing_sensor  # noqa: E402
 
 EVERYTHING = "everything"
@@ -60,8 +61,8 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
         ],
         asset_checks=CHECKS,
         jobs=[everything, ingest, publish, retention_job],
-        schedules=[daily_report(EVERYTHING, publisher)],
-        sensors=[landing_sensor(INGEST, publisher)],
+        schedules=[daily_report(EVERYTHING, publisher), weekly_retention(RETENTION, publisher)],
+        sensors=[landing_sensor(INGEST, publisher), alarm_sensor()],
         resources={"workspace": workspace},
         executor=dg.in_process_executor,
     )

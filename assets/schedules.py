@@ -25,3 +25,15 @@ def daily_report(job_name: str, publisher: Publisher) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=yesterday.isoformat(), partition_key=yesterday.isoformat())
 
     return daily_report_schedule
+
+
+def weekly_retention(job_name: str, publisher: Publisher) -> dg.ScheduleDefinition:
+    """Take out on Sundays at 04:30 in the publisher's zone what `[retention]` no longer keeps; nothing where it says nothing."""
+    return dg.ScheduleDefinition(
+        name="weekly_retention",
+        job_name=job_name,
+        cron_schedule="30 4 * * 0",
+        execution_timezone=publisher.time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Rows that [retention] no longer keeps leave the warehouse.",
+    )

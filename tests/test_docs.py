@@ -317,12 +317,13 @@ def test_the_schedule_and_the_sensor_are_as_the_operations_page_says() -> None:
 
     repository = build_defs().get_repository_def()
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    (schedule,), (sensor,) = repository.schedule_defs, repository.sensor_defs
-    assert f"`{schedule.name}` (06:00" in text
-    assert schedule.cron_schedule == "0 6 * * *"
-    assert f"`{sensor.name}` (looks\nevery {sensor.minimum_interval_seconds} seconds) are on from the start" in text
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    crons = {"0 6 * * *": "every day, 06:00", "30 4 * * 0": "Sundays, 04:30"}
+    for schedule in repository.schedule_defs:
+        assert f"| `{schedule.name}` | {crons[str(schedule.cron_schedule)]} |" in text
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    for sensor in repository.sensor_defs:
+        assert f"| `{sensor.name}` | every {sensor.minimum_interval_seconds} seconds |" in text
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
 def test_every_check_of_the_pipeline_stands_on_the_operations_page() -> None:

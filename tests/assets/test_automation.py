@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from assets.definitions import EVERYTHING, INGEST, build_defs
 from assets.resources import Workspace
@@ -98,3 +100,51 @@ def test_running_again_changes_nothing(
             }
         )
     assert states[0] == states[1]
+
+
+def test_the_sensor_asks_again_for_a_run_that_failed_and_waits_longer_each_time(
+    workspace: Workspace, instance: dg.DagsterInstance
+) -> None:
+    first = tick(workspace, instance, None)
+    (request,) = first.run_requests or []
+    job = build_defs(workspace).resolve_job_def(INGEST)
+    registry = workspace.settings().folders.experiments / "thanks.toml"
+    registry.write_text("", encoding="utf-8")
+
+    def fail(asked: dg.RunRequest) -> float:
+        tags = {**asked.tags, "dagster/sensor_name": "landing", "dagster/run_key": str(asked.run_key)}
+        done = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        assert not done.success
+        record = instance.get_run_record_by_id(done.run_id)
+        assert record is not None
+        assert record.end_time is not None
+        return record.end_time
+
+    def asks(minutes_after: float, ended: float) -> list[dg.RunRequest]:
+        moment = datetime.fromtimestamp(ended + 60 * minutes_after, UTC)
+        return list(tick(replace(workspace, clock=lambda: moment), instance, first.cursor).run_requests or [])
+
+    ended = fail(request)
+    assert asks(9, ended) == []
+    (second,) = asks(11, ended)
+    assert second.run_key == f"{request.run_key}-again-2"
+    assert second.tags["dagster/asset_partition_range_start"] == request.tags["dagster/asset_partition_range_start"]
+    ended = fail(second)
+    assert asks(19, ended) == []
+    (third,) = asks(21, ended)
+    assert third.run_key == f"{request.run_key}-again-3"
+    ended = fail(dg.RunRequest(run_key=f"{request.run_key}-again-6", tags={**third.tags, "askwell/attempt": "6"}))
+    assert asks(10_000, ended) == [], "after six attempts a person is asked"
+
+
+def test_schedules_keep_the_publishers_hour_over_the_end_of_summer_time(workspace: Workspace) -> None:
+    repository = build_defs(workspace).get_repository_def()
+    hours = {}
+    for name in ("daily_report", "weekly_retention"):
+        schedule = repository.get_schedule_def(name)
+        moments = schedule_execution_time_iterator(
+            datetime(2026, 10, 23, tzinfo=UTC).timestamp(), schedule.cron_schedule, schedule.execution_timezone
+        )
+        hours[name] = [next(moments).astimezone(UTC).strftime("%d %H:%M") for _ in range(4)]
+    assert hours["daily_report"] == ["23 05:00", "24 05:00", "25 06:00", "26 06:00"]
+    assert hours["weekly_retention"] == ["25 04:30", "01 04:30", "08 04:30", "15 04:30"]
