@@ -228,6 +228,7 @@ def test_serve_shows_the_site_and_nothing_else(demo: Path, server: http.client.H
     page = get("/")
     assert page.status == 200
     assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert "Python" not in (page.headers["Server"] or "")
     assert get("/experiments/").status == 404, "no folder is listed"
