@@ -11,6 +11,7 @@ help:
 	@echo "make dev     Dagster's own UI on the demo (http://127.0.0.1:3000)"
 	@echo "make check   ruff, pyright and every test"
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
+	@echo "make calibration  are 95 % ranges right under daily looks? (a minute; writes docs/methods/calibration.md)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
@@ -47,6 +48,9 @@ format: .venv/.installed-dev
 
 truth: .venv/.installed-dev
 	@$(BIN)/python -m tests.simulation.truth --seeds 20
+
+calibration: .venv/.installed-dev
+	@$(BIN)/python -m tests.simulation.calibration
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench

@@ -88,10 +88,24 @@ def check(
         Path | None, typer.Argument(help="A file of a source, with --source; it need not have landed.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="Source of askwell.toml by which to read FILE.")] = None,
+    aa: Annotated[
+        bool,
+        typer.Option(
+            "--aa", help="A/A tests on the readers of past tests: how often is a difference found that is none?"
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="With --aa: seed of the labels that are drawn.")] = 1,
     settings: SettingsOption = _HERE,
     json: JsonOption = False,
 ) -> None:
     """Read settings, registry and landing folder; say every mistake, and what would be ingested."""
+    if aa:
+        from askwell.check_aa import check_aa
+
+        if file is not None or source is not None:
+            raise typer.BadParameter("--aa takes the readers of past tests, no FILE and no --source")
+        check_aa(settings, seed=seed, as_json=json)
+        return
     if (file is None) != (source is None):
         raise typer.BadParameter("--source and FILE go together")
     if file is not None and source is not None:

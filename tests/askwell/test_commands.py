@@ -319,3 +319,20 @@ def test_a_plan_from_given_numbers_needs_no_workspace_and_draws_its_curve(tmp_pa
 
 def test_a_plan_with_shares_that_are_no_numbers_is_wrong_usage(tmp_path: Path) -> None:
     assert askwell("plan", "--shares", "a,b", cwd=tmp_path, ok=False).returncode == 2
+
+
+@pytest.mark.slow
+def test_a_a_tests_need_past_tests_that_are_large_enough_or_give_their_rates(demo: Path) -> None:
+    done = askwell("check", "-s", demo, "--aa", "--json", cwd=demo, ok=False)
+    if done.returncode == 0:
+        found = json.loads(done.stdout)
+        assert found["is_kept"]
+        assert {one["method"] for one in found["results"]} == {"one_look", "daily_looks", "anytime"}
+    else:
+        assert done.returncode == 1
+        assert "100 contributors" in done.stderr
+
+
+def test_a_a_tests_take_no_file(tmp_path: Path) -> None:
+    done = askwell("check", "gifts.csv", "--source", "x", "--aa", cwd=tmp_path, ok=False)
+    assert done.returncode == 2
