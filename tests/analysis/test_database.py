@@ -23,6 +23,7 @@ from analysis.inference import estimates as inference
 from analysis.inference import proportions, sequential
 from analysis.published_tables import KEPT_FOR_EVER, MACROS
 from analysis.registry import plans, shares
+from analysis.result_tables import SUFFICIENT_STATISTICS
 from tests.builders import NOW, TestPublisher, appeal_event, gift, pageview
 from tests.test_architecture import ROOT
 
@@ -310,6 +311,10 @@ def test_compare_gives_the_digits_of_the_inference_at_a_cut_that_no_report_makes
         pl.lit(0, pl.Int64).alias("epoch"), "variant_id", "n", "x", pl.col("x").cast(pl.Float64).alias("s1"),
         pl.col("x").cast(pl.Float64).alias("s2"), pl.lit(1.0).alias("top"),
     )  # fmt: skip
+    statistics = statistics.select(
+        (pl.col(name) if name in statistics.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in SUFFICIENT_STATISTICS.schema.items()
+    )
     experiments = made.experiments
     told = inference.estimate(statistics, plans(experiments), shares(experiments, made.settings.zone)).row(
         0, named=True
