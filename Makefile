@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test dev check format truth bench calibration translations other-duckdb lock clean
+.PHONY: wording help demo test dev check format truth bench calibration translations other-duckdb lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
+	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
 	@echo "make lock    resolve the dependencies into constraints.txt and constraints-dev.txt"
 
 # A stamp is newer than what it was made from; a second call does nothing.
@@ -51,6 +52,10 @@ truth: .venv/.installed-dev
 
 calibration: .venv/.installed-dev
 	@$(BIN)/python -m tests.simulation.calibration
+
+ARCHIVE ?= ../shared/data/upworthy_half.parquet
+wording: .venv/.installed-dev
+	@$(BIN)/python -m bench.wording "$(ARCHIVE)"
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench

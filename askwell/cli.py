@@ -191,6 +191,22 @@ def forget(
     forget_one(settings, reader, only_this_id=only_this_id, receipt=receipt, as_json=json)
 
 
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Arm totals of past tests: CSV, Parquet or xlsx, one row a wording.")],
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", help="Pairs ours=theirs, as in test_id=Test,readers=Seen.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the import; a second one of it takes its place.")] = None,
+    settings: SettingsOption = _HERE,
+    json: JsonOption = False,
+) -> None:
+    """Take in tests that ended before Askwell, so that evidence on wording starts with a history."""
+    from askwell.import_past import import_past
+
+    import_past(settings, file, columns or (), name, as_json=json)
+
+
 @app.command()
 def query(
     sql: Annotated[str | None, typer.Argument(help="One SQL statement on the published database, read-only.")] = None,
