@@ -74,7 +74,9 @@ def trait_table(evidence: TraitEvidence) -> list[str]:
         trait = words.trait(row["trait"])
         name = trait.name if trait.unit == "present" else f"{trait.name} (one {trait.unit} more)"
         if row["reason"]:
-            lines.append(f"| {name} | not known: {row['reason'].replace('_', ' ')} | {row['tests_varying']} | | | | | | |")
+            lines.append(
+                f"| {name} | not known: {row['reason'].replace('_', ' ')} | {row['tests_varying']} | | | | | | |"
+            )
             continue
         lines.append(
             f"| {name} | {row['status']} | {row['tests_varying']} | {row['tests_better']} / {row['tests_worse']} "
@@ -117,7 +119,9 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 def cost(arms: pl.DataFrame, traits: list[str]) -> list[str]:
     """CPU at the size of the whole archive, made by repeating ours under new test names."""
     copies = -(-ARCHIVE_ARMS // arms.height)
-    many = pl.concat([arms.with_columns(test_id=pl.col("test_id") + f"#{copy}") for copy in range(copies)])[:ARCHIVE_ARMS]
+    many = pl.concat([arms.with_columns(test_id=pl.col("test_id") + f"#{copy}") for copy in range(copies)])[
+        :ARCHIVE_ARMS
+    ]
     large = Path("bench/.cache") / "wording.parquet"
     large.parent.mkdir(parents=True, exist_ok=True)
     many.select("test_id", "headline", "readers", "conversions", "ended").write_parquet(large)
