@@ -304,7 +304,9 @@ def test_commands_that_are_named_exist(document: Path) -> None:
 def test_the_readme_tells_every_command_that_exists_or_is_planned() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     planned = re.search(r"do not exist: (.+)\.", readme)
-    assert planned is None or not set(planned[1].split(", ")) & set(COMMANDS), "a command exists that README calls planned"
+    assert planned is None or not set(planned[1].split(", ")) & set(COMMANDS), (
+        "a command exists that README calls planned"
+    )
     told = "\n".join(document.read_text(encoding="utf-8") for document in documents())
     assert [name for name in COMMANDS if f"askwell {name}" not in told and f"make {name}" not in told] == []
 
