@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: wording help demo test dev check format truth bench calibration translations other-duckdb lock clean
+.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -56,6 +56,10 @@ calibration: .venv/.installed-dev
 ARCHIVE ?= ../shared/data/upworthy_half.parquet
 wording: .venv/.installed-dev
 	@$(BIN)/python -m bench.wording "$(ARCHIVE)"
+
+# A million rows of broken files: every row is accounted for, and nothing stops. Some minutes.
+fuzz: .venv/.installed-dev
+	@$(BIN)/python -m tests.analysis.test_any_order 1000000
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench

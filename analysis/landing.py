@@ -184,7 +184,7 @@ def _json_rows(path: Path) -> Iterator[dict[str, Any] | None]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested so deep that it is meant to hurt
             row = None
         yield row if isinstance(row, dict) else None
 

@@ -152,7 +152,7 @@ def _look(batch: pl.DataFrame, file_format: Format, mapping: Mapping, seen: Colu
         for line in batch[_LINE].head(1000):
             try:
                 document = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             keys.update(dict.fromkeys(document if isinstance(document, dict) else ()))
         seen.present = list(keys)
