@@ -42,6 +42,7 @@ from analysis.registry import Experiment
 from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY, ResultTable
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, flush_to_disk
+from analysis.validation import RATE_AGE
 
 STORAGE_VERSION = "v1.5.0"
 
@@ -90,11 +91,12 @@ def _fill(
     tables: Sequence[tuple[ResultTable, pl.DataFrame]],
 ) -> None:
     settings = warehouse.settings
+    earliest = settings.publisher.first_day - RATE_AGE
     own = (
         (EXPERIMENTS, _experiments(experiments, settings, edition.as_of)),
         (VARIANTS, _variants(experiments)),
         (ALLOCATIONS, _allocations(experiments, settings)),
-        (FX_RATES, read_rates(settings).select(list(FX_RATES.columns))),
+        (FX_RATES, read_rates(settings).filter(pl.col("rate_date") >= earliest).select(list(FX_RATES.columns))),
         (EDITIONS, _editions(warehouse, edition)),
         (PUBLISHER, _publisher(settings)),
         (LEDGER, warehouse.ledger()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -55,8 +54,7 @@ def read_rates(settings: Settings) -> pl.DataFrame:
     """
     found = [pl.DataFrame(schema=RATE_SCHEMA)]
     if settings.money.ecb_rates:
-        earliest = settings.publisher.first_day - timedelta(days=10)
-        found.append(_ecb_rates(settings.publisher.reporting_currency).filter(pl.col("rate_date") >= earliest))
+        found.append(_ecb_rates(settings.publisher.reporting_currency))
     if settings.money.rates_file is not None:
         found.append(_read(settings.money.rates_file, settings.file, settings.publisher.reporting_currency))
     return pl.concat(found).unique(["currency", "rate_date"], keep="last", maintain_order=True)
