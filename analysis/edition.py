@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -25,6 +26,10 @@ from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
 from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
+from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS
+
+if TYPE_CHECKING:
+    from analysis.wording.findings import Past
 
 #: Tables that a step leaves for the steps after it.
 _STATISTICS = "sufficient_statistics"
@@ -73,6 +78,7 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         [experiment.model_dump_json() for experiment in experiments],
         [(part.scope, part.inputs) for part in warehouse.parts("cohort_cells")],
         warehouse.ledger().height,
+        [(part.scope, part.inputs) for part in warehouse.parts(PAST_ARMS)],
     )
     editions = warehouse.editions()
     if editions and editions[-1].inputs == inputs:
@@ -195,6 +201,26 @@ def results(
     return made
 
 
+def past_of(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> Past:
+    """The arms of past tests as the edition knows them, with their texts."""
+    from analysis.wording.findings import imported_past, own_past
+
+    imports = {part.scope: pl.read_parquet(part.path) for part in warehouse.parts(PAST_ARMS)}
+    return imported_past(imports) + own_past(
+        experiments,
+        edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema),
+        edition_table(warehouse, edition, CHECKS.name, CHECKS.schema),
+        edition.as_of,
+    )
+
+
+def previous_effects(warehouse: Warehouse, edition: Draft) -> pl.DataFrame | None:
+    """What the edition before said of every trait of wording; None where none did."""
+    before = [entry.number for entry in warehouse.editions() if entry.number < edition.number]
+    parts = warehouse.parts(WORDING_EFFECTS.name, [str(before[-1])]) if before else []
+    return pl.read_parquet(parts[0].path) if parts else None
+
+
 def audience_of(settings: Settings, experiments: Sequence[Experiment] = ()) -> Audience:
     """For whom the publisher's pages are written."""
     return Audience(
@@ -215,9 +241,18 @@ def stamp_of(edition: Draft) -> Edition:
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
-    kept = warehouse.parts(APPEAL_PARTS.name, [str(edition.number)])
+    from analysis.wording.findings import effects_table, find
+
+    kept = warehouse.parts(WORDING_EFFECTS.name, [str(edition.number)])
     if not kept or kept[0].inputs != edition.inputs:
-        _keep(warehouse, edition, {APPEAL_PARTS.name: appeal_parts(experiments)})
+        _keep(
+            warehouse,
+            edition,
+            {
+                APPEAL_PARTS.name: appeal_parts(experiments),
+                WORDING_EFFECTS.name: effects_table(find(past_of(warehouse, experiments, edition))),
+            },
+        )
     # A further table of the edition joins here, with its declaration.
     tables = [(table, edition_table(warehouse, edition, table.name, table.schema)) for table in KEPT_FOR_EVER]
     publish_database(warehouse, experiments, entry, tables)

@@ -20,6 +20,7 @@ from analysis.result_tables import (
     ResultTable,
 )
 from analysis.wording.catalogue import APPEAL_PARTS
+from analysis.wording.tables import WORDING_EFFECTS
 
 #: Oldest DuckDB that opens the file and runs its macros.
 NEEDED_DUCKDB = (1, 5)
@@ -117,7 +118,16 @@ PUBLISHER = ResultTable(
 )
 
 #: Results of which every edition stays readable for ever, as `<name>_by_edition`.
-KEPT_FOR_EVER = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, APPEAL_PARTS)
+KEPT_FOR_EVER = (
+    SUFFICIENT_STATISTICS,
+    ESTIMATES,
+    VARIANT_RESULTS,
+    CHECKS,
+    DECISIONS,
+    FUNNEL,
+    APPEAL_PARTS,
+    WORDING_EFFECTS,
+)
 
 EVENT_MEANINGS: dict[Kind, str] = {
     "pageviews": "One row per accepted pageview.",

@@ -280,6 +280,25 @@ def doctor(
     from askwell.doctor import run_doctor
 
     run_doctor(settings, as_json=json, test_alarm=test_alarm)
+def wording(
+    draft: Annotated[
+        Path, typer.Argument(help="The draft as a text file; its parts after headline:, body:, button:, ...")
+    ],
+    settings: SettingsOption = _HERE,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="The text that it would be tested against, as a file of the same form."),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", help="Language of the draft, such as en; that of most past texts without it."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask past tests about a draft: near texts, what its traits did, what to test."""
+    from askwell.wording import run_wording
+
+    run_wording(draft, settings, against=against, language=language, as_json=json)
 
 
 @app.command()

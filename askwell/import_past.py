@@ -12,7 +12,8 @@ import typer
 
 from analysis.settings import read_settings
 from analysis.store import Warehouse, fingerprint
-from analysis.wording.past_tests import PAST_ARMS, PastTests, read_past_tests
+from analysis.wording.past_tests import PastTests, read_past_tests
+from analysis.wording.tables import PAST_ARMS
 from askwell.run import printable
 
 _REASONS = {

@@ -190,6 +190,33 @@ class Split:
 
 
 @dataclass(frozen=True)
+class TraitRow:
+    """What one trait of wording did: what to expect, what was seen, both ranges, and the words beside them."""
+
+    name: str
+    note: str
+    value: float
+    raw: float
+    range: Range
+    pair: Range
+    text: str
+
+    @property
+    def token(self) -> str:
+        """Colour only where the range leaves zero out."""
+        return "arm-b" if self.range.clears_zero else "weak"
+
+
+@dataclass(frozen=True)
+class TraitForest:
+    """Effects of traits on one axis of shares, the largest first."""
+
+    rows: tuple[TraitRow, ...]
+    axis: Axis
+    label: str
+
+
+@dataclass(frozen=True)
 class DayBar:
     """Rows of one day by kind of handling; all None for a day that has not arrived."""
 

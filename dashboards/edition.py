@@ -10,16 +10,18 @@ from datetime import date, datetime
 
 from analysis.database import open_database
 from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file, write_files
-from analysis.edition import Draft, audience_of, last_edition, results, stamp_of
+from analysis.edition import Draft, audience_of, last_edition, past_of, previous_effects, results, stamp_of
 from analysis.registry import Experiment
 from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
+from analysis.wording.findings import find
 from dashboards.blocks import Page
 from dashboards.brief import brief_letter
 from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
 from dashboards.phrasing import verdict_words
 from dashboards.site import SiteSummary, build_site
+from dashboards.wording import wording_report
 
 #: Record of the brief that was sent last, beside the messages.
 LAST_BRIEF = "last-brief.json"
@@ -35,7 +37,14 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
         stamp_of(edition),
         audience_of(settings, experiments),
         settings.folders.site,
-        (_dictionary(settings),),
+        (_dictionary(settings), _wording(warehouse, experiments, edition)),
+    )
+
+
+def _wording(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> Page:
+    findings = find(past_of(warehouse, experiments, edition))
+    return wording_report(
+        findings, audience_of(warehouse.settings), stamp_of(edition), previous_effects(warehouse, edition)
     )
 
 

@@ -15,7 +15,8 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from dashboards import svg
-from dashboards.charts import Axis, Evidence, EvidencePanel, Split, StepDot, Steps
+from dashboards.charts import Axis, Evidence, EvidencePanel, Split, StepDot, Steps, TraitForest
+from dashboards.reading import Range
 from dashboards.theme import SANS, colour
 
 
@@ -331,6 +332,81 @@ def _split_axes(chart: Split, *, narrow: bool) -> dict[str, Any]:
     return {
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
         "annotations": annotations,
+        "xaxis": _zero_axis(chart.axis),
+        "yaxis": {"range": [len(chart.rows) - 0.5 - shift, -0.5 - shift], "visible": False, "fixedrange": True},
+    }
+
+
+def trait_forest(chart: TraitForest) -> go.Figure:
+    """Return effects of traits, x a share, largest on top: range as bar, one new pair of texts as thin line, two dots."""
+    places = list(range(len(chart.rows)))
+    colours = [colour(row.token) for row in chart.rows]
+    hover = [escaped(f"{row.name}: {row.text} · {row.note}") for row in chart.rows]
+
+    def sides(within: Range) -> tuple[float, float]:
+        low = chart.axis.low if within.low is None else max(within.low, chart.axis.low)
+        high = chart.axis.high if within.high is None else min(within.high, chart.axis.high)
+        return low, high
+
+    def bars(ranges: list[tuple[float, float]], pixels: float, opacity: float) -> go.Bar:
+        return go.Bar(
+            x=[high - low for low, high in ranges],
+            base=[low for low, _ in ranges],
+            y=places,
+            orientation="h",
+            width=pixels / svg.TRAIT_HEIGHT[False],
+            marker={"color": colours, "line": {"width": 0}},
+            opacity=opacity,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+
+    def dots(values: list[float], marker: dict[str, Any]) -> go.Scatter:
+        return go.Scatter(
+            x=values, y=places, mode="markers", marker=marker, text=hover, hovertemplate="%{text}<extra></extra>",
+            cliponaxis=False, showlegend=False,
+        )  # fmt: skip
+
+    ranges = [sides(row.range) for row in chart.rows]
+    traces = [
+        bars([sides(row.pair) for row in chart.rows], 1, 0.55),
+        bars(ranges, 12, 0.28),
+        bars(ranges, 2, 1.0),
+        dots([row.value for row in chart.rows], {"size": 13, "color": colours, "line": {"width": 1.5, "color": colour("paper")}}),
+        dots([row.raw for row in chart.rows], {"size": 9, "symbol": "circle-open", "color": colours, "line": {"width": 1.5, "color": colours}}),
+    ]  # fmt: skip
+    height = svg.trait_height(len(chart.rows), narrow=False)
+    return go.Figure(data=traces, layout={**_layout(height), **_trait_axes(chart, narrow=False)})
+
+
+def trait_forest_narrow(chart: TraitForest) -> Mapping[str, Any]:
+    """Return the layout of `trait_forest` for a phone, where the label stands above its row."""
+    height = svg.trait_height(len(chart.rows), narrow=True)
+    return go.Layout({**_layout(height), **_trait_axes(chart, narrow=True)}).to_plotly_json()
+
+
+def _trait_axes(chart: TraitForest, *, narrow: bool) -> dict[str, Any]:
+    left, right, top, bottom = svg.TRAIT_MARGINS[narrow]
+    height = svg.TRAIT_HEIGHT[narrow]
+    shift = (42 - height / 2) / height if narrow else 0.0
+    annotations: list[dict[str, Any]] = []
+    for index, row in enumerate(chart.rows):
+        common = {"showarrow": False, "xref": "paper", "yref": "y", "y": index, "yanchor": "middle", "yshift": 26 if narrow else 0}  # fmt: skip
+        name = {"text": escaped(row.name), "font": {"size": 15, "color": colour("ink"), "weight": 600}}
+        value = {"text": escaped(row.text), "font": {"size": 13.5, "color": colour(row.token), "weight": 600}}
+        note = {"text": escaped(row.note), "font": {"size": 13, "color": colour("mute")}}
+        annotations.append({**common, **name, "x": 0, "xanchor": "left", "xshift": 0 if narrow else 10 - left})
+        if narrow:
+            annotations.append({**common, **value, "x": 1, "xanchor": "right"})
+            annotations.append({**common, **note, "x": 1, "xanchor": "right", "xshift": -60})
+        else:
+            annotations.append({**common, **value, "x": 1, "xanchor": "left", "xshift": 16})
+            annotations.append({**common, **note, "x": 1, "xanchor": "left", "xshift": 76})
+    return {
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
+        "annotations": annotations,
+        "barmode": "overlay",
+        "bargap": 0,
         "xaxis": _zero_axis(chart.axis),
         "yaxis": {"range": [len(chart.rows) - 0.5 - shift, -0.5 - shift], "visible": False, "fixedrange": True},
     }

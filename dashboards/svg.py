@@ -23,6 +23,7 @@ from dashboards.charts import (
     Split,
     StepRow,
     Steps,
+    TraitForest,
 )
 from dashboards.reading import Range
 
@@ -370,6 +371,56 @@ def split(chart: Split, *, narrow: bool) -> Markup:
         parts.append(_text(10, name_y, row.name, "row-name plain halo"))
         parts.append(f'<g class="{token}">{_text(width - 10, name_y, row.text, "row-value small halo", "end")}</g>')
     return _svg(width, height, chart.label, parts, "narrow" if narrow else "wide")
+
+
+TRAIT_HEIGHT = {False: 38.0, True: 60.0}
+
+#: Margins of the traits chart in pixels (left, right, top, bottom), the same in both drawings.
+TRAIT_MARGINS = {False: (200.0, 220.0, 8.0, 32.0), True: (10.0, 10.0, 8.0, 32.0)}
+
+
+def trait_height(rows: int, *, narrow: bool) -> float:
+    """Height in pixels of the traits chart."""
+    return rows * TRAIT_HEIGHT[narrow] + 40
+
+
+def trait_forest(chart: TraitForest, *, narrow: bool) -> Markup:
+    """Return effects of traits: bar the range, dot what to expect, ring what was seen, thin line one new pair of texts."""
+    width, each = (380.0 if narrow else 960.0), TRAIT_HEIGHT[narrow]
+    height = trait_height(len(chart.rows), narrow=narrow)
+    left, right, top, bottom = TRAIT_MARGINS[narrow]
+    frame = Frame(left, top, width - left - right, height - top - bottom)
+    spans = [(top + index * each + 26, top + (index + 1) * each) for index in range(len(chart.rows))]
+    parts = _vertical_grid(chart.axis, frame, spans=spans if narrow else ())
+    for index, row in enumerate(chart.rows):
+        y = top + index * each
+        middle = y + (42 if narrow else each / 2)
+        x1, x2 = (
+            frame.x(min(1.0, max(0.0, chart.axis.place(side))))
+            for side in (_side(row.pair.low, chart.axis.low), _side(row.pair.high, chart.axis.high))
+        )
+        parts.append(f'<g class="{row.token}">')
+        parts.append(_line(x1, middle, x2, middle, "pair"))
+        parts += _range_bar(chart.axis, frame, middle, row.range, row.value)
+        if 0 <= chart.axis.place(row.raw) <= 1:
+            parts.append(
+                f'<circle class="ring" cx="{_n(frame.x(chart.axis.place(row.raw)))}" cy="{_n(middle)}" r="4.5"/>'
+            )
+        if narrow:
+            parts.append(_text(width - 10, y + 20, row.text, "row-value small halo", "end"))
+        else:
+            parts.append(_text(width - right + 16, middle + 5, row.text, "row-value small"))
+        parts.append("</g>")
+        parts.append(_text(10, y + 20 if narrow else middle + 5, row.name, "row-name plain halo"))
+        if narrow:
+            parts.append(_text(width - 70, y + 20, row.note, "tick halo", "end"))
+        else:
+            parts.append(_text(width - right + 76, middle + 5, row.note, "tick"))
+    return _svg(width, height, chart.label, parts, "narrow" if narrow else "wide")
+
+
+def _side(value: float | None, open_at: float) -> float:
+    return open_at if value is None else value
 
 
 DAY_BARS_HEIGHT = 190.0

@@ -19,9 +19,6 @@ from analysis.errors import TableError
 from analysis.srm import log_e_terms, log_e_total, scaling_constant
 from analysis.tables import open_table
 
-#: Table of the warehouse; its scopes are names of imports.
-PAST_ARMS = "past_arms"
-
 #: e-value against "split as planned" from which a test teaches nothing, as everywhere (methods: trust checks).
 BROKEN_SPLIT = 1_000.0
 

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.settings import read_settings
 from analysis.store import Warehouse
-from analysis.wording.past_tests import PAST_ARMS
+from analysis.wording.tables import PAST_ARMS
 
 ASKWELL = Path(sys.executable).with_name("askwell")
 SETTINGS = """[publisher]
