@@ -280,6 +280,8 @@ def doctor(
     from askwell.doctor import run_doctor
 
     run_doctor(settings, as_json=json, test_alarm=test_alarm)
+
+
 def wording(
     draft: Annotated[
         Path, typer.Argument(help="The draft as a text file; its parts after headline:, body:, button:, ...")
