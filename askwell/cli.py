@@ -282,6 +282,7 @@ def doctor(
     run_doctor(settings, as_json=json, test_alarm=test_alarm)
 
 
+@app.command()
 def wording(
     draft: Annotated[
         Path, typer.Argument(help="The draft as a text file; its parts after headline:, body:, button:, ...")
