@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb lock clean
+.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb chaos lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -13,6 +13,7 @@ help:
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make calibration  are 95 % ranges right under daily looks? (a minute; writes docs/methods/calibration.md)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
+	@echo "make chaos   kill runs at every stage and fill the disk; the next run must mend it (some minutes)"
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
@@ -63,6 +64,9 @@ fuzz: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench
+
+chaos: .venv/.installed-dev
+	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py
 
 # Another DuckDB than the locked one, beside the environment: tests read the published file with both.
 .venv/duckdb-1.5:
