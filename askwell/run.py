@@ -132,21 +132,26 @@ def execute(
     }
 
 
-def fail_dead_runs(instance: DagsterInstance) -> None:
-    """Declare runs of this command dead that a stop of the machine left as started.
+def fail_dead_runs(instance: DagsterInstance, *, of_daemon: bool = False) -> int:
+    """Declare runs dead that a stop of the machine left as started; return how many.
 
-    The caller holds the run lock, so none of them can be alive. Runs of the daemon are the daemon's own.
+    Those of this command, whose caller holds the run lock, so that none of them can be alive; or, with `of_daemon`, all
+    others, whose caller knows that no daemon runs.
     """
     import dagster as dg
 
-    left = instance.get_run_records(
-        filters=dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING],
-            tags={RUN_TAG: "askwell run"},
+    left = [
+        record.dagster_run
+        for record in instance.get_run_records(
+            filters=dg.RunsFilter(
+                statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+            )
         )
-    )
-    for record in left:
-        instance.report_run_failed(record.dagster_run, message="Left over from a stop of the process or machine.")
+        if (RUN_TAG not in record.dagster_run.tags) == of_daemon
+    ]
+    for run in left:
+        instance.report_run_failed(run, message="Left over from a stop of the process or machine.")
+    return len(left)
 
 
 def prepare_dagster_home(folder: Path) -> Path:
