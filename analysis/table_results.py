@@ -197,7 +197,12 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
     )
     statistics = (
         tallies.sums.join(ids, on=["test", "variant"], maintain_order="left")
-        .with_columns(as_of=pl.lit(None, pl.Date), basis=pl.lit("exposed"), epoch=pl.lit(0, pl.Int64))
+        .with_columns(
+            as_of=pl.lit(None, pl.Date),
+            basis=pl.lit("exposed"),
+            epoch=pl.lit(0, pl.Int64),
+            **dict.fromkeys(("d1", "d2", "sd"), pl.lit(None, pl.Float64)),  # a table of totals has no ratio metric
+        )
         .select(pl.col(column).cast(dtype) for column, dtype in SUFFICIENT_STATISTICS.schema.items())
     )
     counts = (
