@@ -230,6 +230,7 @@ def audience_of(settings: Settings, experiments: Sequence[Experiment] = ()) -> A
         zone=settings.zone,
         language=settings.publisher.language,
         metrics=catalogue(experiments),
+        look=settings.look,
     )
 
 

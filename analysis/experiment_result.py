@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analysis.branding import Look
 from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
 
@@ -33,6 +34,7 @@ class Audience:
         currency: ISO 4217 code; `NO_CURRENCY` where a table does not say what its amounts are in.
         metrics: The metrics by name, the team's own among them: their kinds, directions and names.
         language: Language of the sentences, such as `de`; empty for that of the locale.
+        look: The publisher's logo and colours.
         unit: What was counted as one: `reader`, or `view` where a table's totals count views.
     """
 
@@ -43,6 +45,7 @@ class Audience:
     unit: str = "reader"
     language: str = ""
     metrics: Mapping[str, Metric] = field(default_factory=lambda: METRICS, compare=False)
+    look: Look = field(default_factory=Look)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import list_currencies
 from pydantic import Field, field_validator, model_validator
 
+from analysis.branding import Branding, Look, read_logo
 from analysis.configuration import Section, read_toml
 from analysis.contract import KINDS
 from analysis.declarations import Declaration, MetricName
@@ -213,6 +214,7 @@ class SettingsFile(Section):
     money: Money = Money()
     delivery: Delivery = Delivery()
     brief: Brief = Brief()
+    branding: Branding = Branding()
     alarms: Alarms = Alarms()
     retention: Retention = Retention()
     machine: Machine = Machine()
@@ -254,6 +256,7 @@ class Settings:
     retention: Retention
     machine: Machine
     sources: dict[str, SourceSettings]
+    look: Look = field(default_factory=Look)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -345,4 +348,20 @@ def read_settings(path: Path) -> Settings:
         retention=content.retention,
         machine=content.machine,
         sources=content.sources,
+        look=_look(file, content.branding),
     )
+
+
+def _look(file: Path, branding: Branding) -> Look:
+    """The look in force, with the logo read and checked."""
+    colours = branding.model_dump(exclude={"logo"})
+    if branding.logo is None:
+        return Look(**colours)
+    path = file.parent / branding.logo
+    try:
+        return Look(logo=read_logo(path), **colours)
+    except OSError as problem:
+        mistake = f"cannot be read ({problem.strerror}); name a PNG or SVG"
+    except ValueError as problem:
+        mistake = str(problem)
+    raise SettingsError(file, [Mistake("branding.logo", str(path), mistake)])

@@ -7,7 +7,7 @@ few lines for a chat channel. Sending is `analysis.delivery`'s business.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from markupsafe import Markup
@@ -18,6 +18,7 @@ from analysis.settings import Brief
 from analysis.wording.differences import PartDifference, appeal_differences
 from dashboards.frontpage import changes, needs_headline, shelve, stake_words, verdict_changed
 from dashboards.html import brief_page
+from dashboards.look import logo_png
 from dashboards.phrasing import Badge, Voice, plain, verdict_words, voice
 from dashboards.pictures import png
 from dashboards.reading import Reading
@@ -83,6 +84,7 @@ class BriefPage:
     lines: tuple[BriefLines, ...]
     closing: str
     site: str
+    logo: str = ""
 
 
 def brief_letter(
@@ -92,13 +94,16 @@ def brief_letter(
     spoken = voice(audience)
     page, drawings = _page(results, audience, edition, site_url.rstrip("/"), spoken)
     pictures = tuple(Picture(name, png(drawing)) for name, drawing in drawings.items())
+    if audience.look.logo is not None:
+        page = replace(page, logo="logo")
+        pictures = (Picture("logo", logo_png(audience.look.logo)), *pictures)
     text = _text(page, spoken)
     return Letter(
         key=f"brief-{edition.number}",
         subject=page.title,
         text=text,
         short=_short(page, spoken),
-        html=brief_page(page),
+        html=brief_page(page, audience.look),
         pictures=pictures,
     )
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from analysis.branding import Logo, Look
 from analysis.experiment_result import ExperimentResult
 from dashboards import svg
 from dashboards.blocks import Page, Picture, Stamp
+from dashboards.look import brief_colours, look_style
 from dashboards.phrasing import Voice, voice
-from dashboards.pictures import light_colours
 from dashboards.report import experiment_report
 
 _HERE = Path(__file__).parent
@@ -44,12 +45,14 @@ _FAVICON = base64.b64encode(
 
 @dataclass(frozen=True)
 class StaticFiles:
-    """Paths of the shared files below the site's root, named by content."""
+    """Paths of the shared files below the site's root, named by content; `look` and `logo` only where there is one."""
 
     fonts: str
     site: str
     app: str
     plotly: str
+    look: str = ""
+    logo: str = ""
 
 
 @cache
@@ -136,6 +139,7 @@ def render(
             root=way,
             policy=SITE_POLICY,
             style=None,
+            logo=f"{way}{files.logo}" if files.logo else "",
             is_site=True,
             live=not is_archived,
             has_script=not is_archived and _has_live_figure(page),
@@ -143,15 +147,20 @@ def render(
     )
 
 
-def brief_page(page: object) -> str:
+def brief_page(page: object, look: Look) -> str:
     """Return a brief as the HTML body of a mail: every style inlined, since mail programs drop style sheets."""
     import css_inline
 
     style = (_HERE / "templates" / "brief.css").read_text(encoding="utf-8")
-    for name, colour in light_colours().items():
+    for name, colour in brief_colours(look).items():
         style = style.replace(f"{{{name}}}", colour)
     text = _environment().get_template("brief.html").render(page=page, style=Markup(style))  # noqa: S704 - our own
     return css_inline.inline(text, keep_style_tags=False, load_remote_stylesheets=False)
+
+
+def _as_data(logo: Logo) -> str:
+    kind = "svg+xml" if logo.suffix == "svg" else logo.suffix
+    return f"data:image/{kind};base64,{base64.b64encode(logo.content).decode()}"
 
 
 def _has_live_figure(page: Page) -> bool:
@@ -166,7 +175,8 @@ def render_experiment_file(result: ExperimentResult) -> str:
     The one style element is allowed by its hash; fonts are data inside it.
     """
     page = experiment_report(result)
-    style = _styles()
+    look = result.audience.look
+    style = _styles() + look_style(look)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     spoken = voice(result.audience, result.experiment.surface)
     return (
@@ -182,6 +192,7 @@ def render_experiment_file(result: ExperimentResult) -> str:
             root="",
             policy=f"default-src 'none'; style-src 'sha256-{digest}'; {_REST.format(images='data:')}",
             style=Markup(style),  # noqa: S704 - our own style sheets
+            logo="" if look.logo is None else _as_data(look.logo),
             is_site=False,
             live=False,
             has_script=False,

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from markupsafe import escape
 
+from analysis.branding import Look
 from analysis.errors import AskwellError
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards.about import about_report
@@ -30,6 +31,7 @@ from dashboards.blocks import Cell, Column, Page, Query, Section, Sentences, Sta
 from dashboards.frontpage import finished_reports, index_report
 from dashboards.health import HealthTables, health_report
 from dashboards.html import STATIC, StaticFiles, navigation_of, render
+from dashboards.look import look_style
 from dashboards.phrasing import Voice, plain, voice
 from dashboards.report import experiment_report
 
@@ -94,7 +96,7 @@ def build_site(
         previous = _current(destination, builds)
         building = builds / "building"
         building.mkdir()
-        files = _write_static(building, previous)
+        files = _write_static(building, previous, audience.look)
         summary = _write_pages(building, previous, _entries(results, health, edition, audience, files, previous, more))
         _sync_folders(building)
         finished = builds / _next_name(builds, edition)
@@ -330,10 +332,10 @@ def _write_pages(building: Path, previous: Path | None, entries: Iterator[_Entry
     return SiteSummary(written, kept, size)
 
 
-def _write_static(building: Path, previous: Path | None) -> StaticFiles:
+def _write_static(building: Path, previous: Path | None, look: Look) -> StaticFiles:
     names: dict[str, str] = {}
     (building / "static").mkdir()
-    for name, (hashed, content) in _static_contents().items():
+    for name, (hashed, content) in {**_static_contents(), **_look_contents(look)}.items():
         target, old = building / "static" / hashed, None if previous is None else previous / "static" / hashed
         if old is not None and old.is_file():
             _keep(old, target)
@@ -345,7 +347,12 @@ def _write_static(building: Path, previous: Path | None) -> StaticFiles:
             if not (building / "static" / old.name).exists():
                 _keep(old, building / "static" / old.name)
     return StaticFiles(
-        fonts=names["fonts.css"], site=names["site.css"], app=names["app.js"], plotly=names["plotly-basic.min.js"]
+        fonts=names["fonts.css"],
+        site=names["site.css"],
+        app=names["app.js"],
+        plotly=names["plotly-basic.min.js"],
+        look=names.get("look.css", ""),
+        logo=names.get("logo", ""),
     )
 
 
@@ -355,11 +362,27 @@ def _static_contents() -> dict[str, tuple[str, bytes]]:
     found = {}
     for name in ("fonts.css", "site.css", "app.js", "plotly-basic.min.js"):
         content = (STATIC / name).read_bytes()
-        stem, _, suffix = name.rpartition(".")
-        found[name] = (f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}", content)
+        found[name] = (_name_by_content(name, content), content)
     for licence in sorted(STATIC.glob("LICENSE-*.txt")):
         found[licence.name] = (licence.name, licence.read_bytes())
     return found
+
+
+def _look_contents(look: Look) -> dict[str, tuple[str, bytes]]:
+    """The publisher's colours and logo, likewise."""
+    found = {}
+    style = look_style(look).encode()
+    if style:
+        found["look.css"] = (_name_by_content("look.css", style), style)
+    if look.logo is not None:
+        name = _name_by_content(f"logo.{look.logo.suffix}", look.logo.content)
+        found["logo"] = (name, look.logo.content)
+    return found
+
+
+def _name_by_content(name: str, content: bytes) -> str:
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"
 
 
 def _keep(old: Path, new: Path) -> None:

@@ -193,6 +193,7 @@ def test_what_the_example_settings_leave_out_are_the_defaults(tmp_path: Path) ->
     used = tmp_path / "used.toml"
     used.write_text(re.sub(r"^# (\[|\w+ = )", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
     (tmp_path / "fx_rates.csv").touch()
+    (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', encoding="utf-8")
     as_shipped, with_everything = read_settings(ROOT / "askwell.toml.example"), read_settings(used)
     assert with_everything.retention.grace_days == as_shipped.retention.grace_days
     # What nothing but its owner can know has no default to show.
