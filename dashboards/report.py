@@ -18,6 +18,7 @@ from markupsafe import Markup
 from analysis.experiment_result import ExperimentResult
 from analysis.inference.results import NotEstimable
 from analysis.lift_split import split_lift
+from analysis.registry import Guardrail
 from analysis.wording.differences import appeal_differences
 from dashboards import figures, svg
 from dashboards.blocks import (
@@ -1247,9 +1248,7 @@ def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
         )
     rows = []
     for guardrail in experiment.guardrails:
-        known = spoken.metrics.get(guardrail.metric)
-        is_less_better = known is not None and known.direction == "less_is_better"
-        limit = guardrail.margin if is_less_better else -guardrail.margin
+        limit = _limit(guardrail, spoken)
         found = [(arm, reading.comparison(arm.id, guardrail.metric)) for arm in reading.others]
         ranges = [comparison.lift_range for _, comparison in found if comparison is not None]
         axis = axis_of(
@@ -1274,11 +1273,37 @@ def _guardrails(reading: Reading, spoken: Voice) -> Section | None:
                 tuple(rows),
             ),
         ),
+        data=(
+            ("metric", "variant_id", "lift", "low", "high", "margin", "limit"),
+            *(_guardrail_data(arm, reading.comparison(arm.id, item.metric), item, spoken) for item in experiment.guardrails for arm in reading.others),
+        ),
         queries=_queries(
             reading,
             (spoken.say("Guardrails"), "estimates", f"basis = 'exposed' AND segment_kind = 'all' AND metric IN ({', '.join(repr(item.metric) for item in experiment.guardrails)})"),
         ),
     )  # fmt: skip
+
+
+def _guardrail_data(
+    arm: Arm, comparison: Comparison | None, guardrail: Guardrail, spoken: Voice
+) -> tuple[str | float | None, ...]:
+    """A guardrail of a variant as a row of the CSV: changes as shares of the control's, absent where not known."""
+    within = None if comparison is None else comparison.lift_range
+    return (
+        guardrail.metric,
+        arm.id,
+        None if comparison is None else comparison.number("lift"),
+        None if within is None else within.low,
+        None if within is None else within.high,
+        guardrail.margin,
+        _limit(guardrail, spoken),
+    )
+
+
+def _limit(guardrail: Guardrail, spoken: Voice) -> float:
+    """The change beyond which the guardrail stops a wording: above 0 where less is better."""
+    known = spoken.metrics.get(guardrail.metric)
+    return guardrail.margin if known is not None and known.direction == "less_is_better" else -guardrail.margin
 
 
 def _guardrail_row(

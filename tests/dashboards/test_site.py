@@ -283,7 +283,7 @@ def test_the_numbers_of_every_figure_come_as_csv_that_no_spreadsheet_runs(site: 
     from dashboards.site import csv_text
 
     page = (site / "experiments" / f"{PROVEN.id}.html").read_text(encoding="utf-8")
-    for section in ("money", "evidence", "funnel", "split", "groups"):
+    for section in ("money", "evidence", "funnel", "split", "groups", "cost"):
         name = f"data/{PROVEN.id}-{section}.csv"
         assert f'href="../{name}" download' in page
         rows = list(csv.reader(io.StringIO((site / name).read_text(encoding="utf-8-sig"))))
