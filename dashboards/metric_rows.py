@@ -27,12 +27,16 @@ def other_metrics(reading: Reading, spoken: Voice) -> Section | None:
     query: tuple[Query, ...] = ()
     if reading.day is not None:
         names = ", ".join(f"'{name}'" for name in shown)
-        query = (
+        query = tuple(
             Query(
-                say("What else was counted"),
-                f"FROM estimates WHERE experiment_id = '{experiment.id}' AND as_of = DATE '{reading.day.isoformat()}' "
+                answers,
+                f"FROM {table} WHERE experiment_id = '{experiment.id}' AND as_of = DATE '{reading.day.isoformat()}' "
                 f"AND basis = 'exposed' AND segment_kind = 'all' AND metric IN ({names})",
-            ),
+            )
+            for answers, table in (
+                (say("What else was counted"), "estimates"),
+                (say("Every wording of this test"), "variant_results"),
+            )
         )
     return Section(
         id="metrics",

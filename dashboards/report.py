@@ -403,8 +403,9 @@ def _money(reading: Reading, spoken: Voice) -> Section:
             (
                 spoken.say("Differences and their ranges"),
                 "estimates",
-                f"basis = 'exposed' AND segment_kind = 'all' AND metric = '{metric}'",
+                "basis = 'exposed' AND segment_kind = 'all'",
             ),
+            (spoken.say("All checks with their limits"), "checks", "check_name = 'one_donor'"),
         ),
     )
 
@@ -1396,6 +1397,7 @@ def _plan(reading: Reading, spoken: Voice) -> Section:
             reading,
             (say("Every comparison of this test"), "estimates", ""),
             (say("Every wording of this test"), "variant_results", ""),
+            (say("How we worked this out"), "decisions", ""),
         ),
     )
 
