@@ -129,7 +129,8 @@ def _changes(findings: Findings, previous: pl.DataFrame | None, spoken: Voice) -
         for row in previous.filter(pl.col("outcome") == "conversion").iter_rows(named=True)
     }
     said = []
-    for row in findings.outcomes["conversion"].effects.table.iter_rows(named=True):
+    rows = findings.outcomes["conversion"].effects.table.to_dicts()
+    for row in sorted(rows, key=lambda row: (*_ORDER, "unknown").index(str(row["status"]))):
         old, new = before.get(row["trait"]), str(row["status"])
         if old in _STATUS and new != old:
             said.append(
@@ -228,7 +229,7 @@ def _decimals(low: float, high: float, digits: int, spoken: Voice) -> str:
 
 def _estimated(found: OutcomeFindings) -> list[Row]:
     rows = found.effects.table.drop_nulls("lift").to_dicts()
-    return sorted(rows, key=lambda row: -abs(float(row["shrunk_coefficient"])))
+    return sorted(rows, key=lambda row: -abs(_number(row, "shrunk_coefficient")))
 
 
 def _traits(findings: Findings, found: OutcomeFindings, spoken: Voice) -> Section | None:
@@ -354,7 +355,7 @@ def _unit(trait: Trait, spoken: Voice) -> str:
 
 def _confounding(findings: Findings, row: Row, spoken: Voice) -> str:
     if not row["comes_with"]:
-        return spoken.say("nothing always")
+        return spoken.say("nothing in particular")
     names = []
     for one in str(row["comes_with"]).split(", "):
         name = plain(findings.trait(one.removeprefix("-")).name)
@@ -455,6 +456,18 @@ def _limits(findings: Findings, spoken: Voice) -> Section:
         say("Wordings were not given to tests by chance: a trait that came with a season, a topic or another trait cannot be told from it. These are associations inside tests. Only a test that varies a trait alone shows a cause."),
         say("Traits are coded by rules for texts in {language}, written before any result was seen. Irony, pictures and layout are not coded.", language=findings.language),
     ]  # fmt: skip
+    kinds = findings.arms.group_by("surface").agg(pl.col("test_id").n_unique().alias("tests"))
+    if kinds.height > 1:
+        named = [
+            f"{plain(str(row['surface'] or '—'))} ({spoken.count(row['tests'])})"
+            for row in kinds.sort("tests", "surface", descending=[True, False]).iter_rows(named=True)
+        ]
+        said.append(
+            say(
+                "Tests of several kinds are taken together, as if words worked alike in all of them: {kinds}.",
+                kinds=spoken.listed(named),
+            )
+        )
     if findings.excluded:
         said.append(
             spoken.say_n(

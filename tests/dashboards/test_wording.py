@@ -60,6 +60,14 @@ def test_words_that_do_not_predict_are_said_not_to() -> None:
     assert page.badge.words == "Words do not predict"
 
 
+def test_tests_of_several_kinds_taken_together_are_named(past: Past) -> None:
+    mixed = past.arms.with_columns(
+        surface=pl.when(pl.col("test_id") < "t0010").then(pl.lit("paywall")).otherwise("surface")
+    )
+    assert "donation (290) and paywall (10)" in text_of(wording_report(find(Past(mixed)), AUDIENCE, EDITION))
+    assert "several kinds" not in text_of(wording_report(find(past), AUDIENCE, EDITION))
+
+
 def test_a_trait_whose_status_changed_is_told(past: Past) -> None:
     findings = find(past)
     before = effects_table(findings).with_columns(
