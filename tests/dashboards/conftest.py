@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from analysis.wording.findings import find
 from dashboards.health import HealthTables
 from dashboards.site import build_site
+from dashboards.wording import wording_report
 from tests.dashboards.builders import (
     AUDIENCE,
     EDITION,
@@ -23,6 +25,7 @@ from tests.dashboards.builders import (
     rows_per_day,
     tell,
 )
+from tests.wording_builders import simulated_past
 
 SWITCHES = [
     "--no-sandbox",
@@ -41,7 +44,8 @@ def health() -> HealthTables:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole site with every verdict."""
     destination = tmp_path_factory.mktemp("publisher") / "site"
-    build_site([tell(story) for story in STORIES], health(), EDITION, AUDIENCE, destination)
+    wording = wording_report(find(simulated_past(300)), AUDIENCE, EDITION)
+    build_site([tell(story) for story in STORIES], health(), EDITION, AUDIENCE, destination, [wording])
     return destination
 
 

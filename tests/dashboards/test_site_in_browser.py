@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 Opener = Callable[..., Visit]
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ("index.html", "health.html", "about.html", "archive.html", "as-of/2026-11-09/index.html")
+PAGES = ("index.html", "wording.html", "health.html", "about.html", "archive.html", "as-of/2026-11-09/index.html")
 TESTS = tuple(f"experiments/{story.id}.html" for story in STORIES)
 
 
