@@ -122,6 +122,7 @@ def test_every_section_with_numbers_names_the_query_that_rebuilds_them() -> None
             ("variant_results", result.variant_results),
             ("checks", result.checks),
             ("funnel", result.funnel),
+            ("decisions", pl.DataFrame([result.decision])),
         ):
             connection.register(name, frame)
         for found in experiment_report(result).sections:
