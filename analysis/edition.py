@@ -72,6 +72,7 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         )
     inputs = fingerprint(
         DEFINITIONS,
+        list(ESTIMATES.schema),
         as_of,
         warehouse.settings.publisher,
         warehouse.settings.outcomes,
@@ -105,19 +106,22 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
 def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
     """Keep estimates, variant results and trust checks of the edition; return the estimates (schema `ESTIMATES`)."""
     from analysis.inference.estimates import describe_variants, estimate
+    from analysis.inference.prior_scale import learned_scales
     from analysis.trust import run_checks
 
     statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
     metrics = catalogue(experiments)
-    estimates = estimate(statistics, plan, share, metrics=metrics)
+    surfaces = {experiment.id: experiment.surface for experiment in experiments}
+    scales = learned_scales(statistics, plan, surfaces, metrics=metrics)
+    estimates = estimate(statistics, plan, share, scales=scales, metrics=metrics)
     _keep(
         warehouse,
         edition,
         {
             ESTIMATES.name: estimates,
-            VARIANT_RESULTS.name: describe_variants(statistics, plan, share, metrics=metrics),
+            VARIANT_RESULTS.name: describe_variants(statistics, plan, share, scales=scales, metrics=metrics),
             CHECKS.name: run_checks(counts, statistics, estimates, plan, share, metrics=metrics),
         },
     )
@@ -286,4 +290,5 @@ def edition_table(
     parts = warehouse.parts(table, [str(edition.number)])
     if not parts or parts[0].inputs != edition.inputs:
         raise NothingToReport(f"The step that makes {table} has not run for edition {edition.number}; run it first.")
-    return pl.read_parquet(parts[0].path).select(list(schema))
+    # An edition made before a column existed has none of it.
+    return pl.concat([pl.DataFrame(schema=schema), pl.read_parquet(parts[0].path)], how="diagonal").select(list(schema))

@@ -99,7 +99,14 @@ ESTIMATES = ResultTable(
         "difference_high": (pl.Float64, "anytime_high x mean_control x 1,000."),
         "shrunk_log_ratio": (pl.Float64, "Posterior mean of log_ratio under N(0, tau^2): what to expect from here on."),
         "shrunk_sd": (pl.Float64, "Posterior standard deviation of log_ratio."),
-        "tau": (pl.Float64, "Scale of the prior used."),
+        "tau": (
+            pl.Float64,
+            "Scale of the prior used: learned from past tests, or 0.10 where fewer than 30 were found.",
+        ),
+        "tau_tests": (
+            pl.Int64,
+            "Past tests of the same metric and surface that ended before this one started; below 30 the scale is 0.10.",
+        ),
         "chance_better": (pl.Float64, "Posterior chance that the variant is better than the control."),
         "loss_variant_per_1000": (pl.Float64, "Expected loss of showing the variant instead of the better of the two."),
         "loss_control_per_1000": (pl.Float64, "Expected loss of showing the control instead of the better of the two."),

@@ -28,6 +28,7 @@ from analysis.inference.layout import (
     require_registered,
     variants_of,
 )
+from analysis.inference.prior_scale import with_scale
 from analysis.inference.results import Reason
 from analysis.inference.variants import describe_variants
 from analysis.metrics import METRICS, Metric
@@ -48,7 +49,7 @@ def estimate(
     plans: pl.DataFrame,
     shares: pl.DataFrame,
     *,
-    taus: Mapping[str, float] | None = None,
+    scales: pl.DataFrame | None = None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Compare every variant with its control.
@@ -67,8 +68,8 @@ def estimate(
         statistics: Schema `SUFFICIENT_STATISTICS`; any number of experiments and days.
         plans: `registry.PLAN_SCHEMA`; alpha, primary metric and smallest effect come from here.
         shares: `registry.SHARE_SCHEMA`; planned shares by epoch, and which variant is the control.
-        taus: Scale of the prior of the log ratio by metric, as learned from past tests; 0.10 where absent. A 0 is taken
-            as 0.01.
+        scales: Scale of the prior of the log ratio by experiment and metric, as learned from past tests (schema
+            `prior_scale.SCALE_SCHEMA`); 0.10 where absent. A 0 is taken as 0.01.
         metrics: The metrics by name: those built in, and a team's own (`registry.catalogue`).
 
     Returns:
@@ -82,10 +83,11 @@ def estimate(
     Source: Miettinen & Nurminen 1985; Kish 1965; Robbins 1970; Waudby-Smith & Ramdas 2020; see docs/methods/.
     """
     rows, strata = _pairs(statistics, plans, shares, metrics)
+    rows = with_scale(rows, scales)
     if rows.is_empty():
         return ESTIMATES.frame()
     pairs = _Pairs.of(rows, strata, metrics)
-    columns = _compare(pairs, taus or {})
+    columns = _compare(pairs)
     return rows.with_columns(**columns).select(pl.col(name).cast(dtype) for name, dtype in ESTIMATES.schema.items())
 
 
@@ -168,10 +170,10 @@ class _Pairs:
     guardrail: Booleans
     less_is_better: Booleans
     overall: Booleans
-    metric: NDArray[np.object_]
     alpha: Array
     alpha_together: Array
     smallest_effect: Array
+    tau: Array
     strata: _Strata
     epochs: NDArray[np.int64]
     na: Array
@@ -182,7 +184,6 @@ class _Pairs:
     @classmethod
     def of(cls, rows: pl.DataFrame, strata: pl.DataFrame, metrics: Mapping[str, Metric]) -> _Pairs:
         count = rows.height
-        metric = rows["metric"].to_numpy()
         names = list(metrics)
         kinds = np.array([metrics[name].kind for name in names])
         code = rows["metric"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
@@ -220,10 +221,10 @@ class _Pairs:
             guardrail=np.array([metrics[name].is_guardrail for name in names])[code],
             less_is_better=np.array([metrics[name].direction == "less_is_better" for name in names])[code],
             overall=overall,
-            metric=metric,
             alpha=floats(rows, "alpha"),
             alpha_together=floats(rows, "alpha") / together,
             smallest_effect=floats(rows, "smallest_effect"),
+            tau=floats(rows, "tau"),
             strata=_Strata(
                 row=index[kept],
                 na=part["n_a"],
@@ -254,7 +255,7 @@ class _Pairs:
         return sum_by(self.strata.row, values, self.count)
 
 
-def _compare(pairs: _Pairs, taus: Mapping[str, float]) -> dict[str, pl.Series]:
+def _compare(pairs: _Pairs) -> dict[str, pl.Series]:
     strata, total = pairs.strata, pairs.sum
     n = strata.na + strata.nb
     weight = strata.na * strata.nb / n
@@ -296,7 +297,7 @@ def _compare(pairs: _Pairs, taus: Mapping[str, float]) -> dict[str, pl.Series]:
 
     fixed_low, fixed_high, fixed_p, method = _fixed(pairs, theta, se, ranged, k_a, k_b)
     evidence = _evidence(pairs, theta, se, ranged, reasons)
-    posterior = _posterior(pairs, theta, se, ranged, reasons, mean_a, taus)
+    posterior = _posterior(pairs, theta, se, ranged, reasons, mean_a)
     anytime_low, anytime_high = _lift(evidence.low), _lift(evidence.high)
     base = np.where(mean_a > 0, mean_a, np.nan) * 1000
     e_value = np.exp(np.minimum(evidence.log_e, _LARGEST_LOG_E))
@@ -472,13 +473,9 @@ def _posterior(
     ranged: Booleans,
     reasons: NDArray[np.str_],
     mean_a: Array,
-    taus: Mapping[str, float],
 ) -> dict[str, Array]:
     """Shrunk log ratio, chance to be better and expected losses per 1,000 readers."""
-    known = {name: max(value, bayesian.SMALLEST_TAU) for name, value in taus.items()}
-    names, inverse = np.unique(pairs.metric.astype(str), return_inverse=True)
-    tau = np.array([known.get(name, bayesian.DEFAULT_TAU) for name in names])[inverse]
-    found = bayesian.two_variants(theta, se, tau)
+    found = bayesian.two_variants(theta, se, pairs.tau)
     turned = pairs.less_is_better
     chance = np.where(turned, 1 - found.chance_better, found.chance_better)
     base = mean_a * 1000
@@ -504,7 +501,7 @@ def _posterior(
     return {
         "shrunk_log_ratio": found.mean,
         "shrunk_sd": found.sd,
-        "tau": np.where(ranged, tau, np.nan),
+        "tau": np.where(ranged, pairs.tau, np.nan),
         "chance_better": chance,
         "loss_variant_per_1000": loss_b,
         "loss_control_per_1000": loss_a,

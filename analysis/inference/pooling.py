@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from analysis.inference.arrays import Array, as_arrays, root
+from analysis.inference.arrays import Array, as_arrays, root, sum_by
 
 
 def mantel_haenszel(xa: ArrayLike, na: ArrayLike, xb: ArrayLike, nb: ArrayLike) -> tuple[float, float]:
@@ -75,6 +75,26 @@ def paule_mandel(y: ArrayLike, s2: ArrayLike) -> RandomEffects:
         return float(weight @ (y - centre) ** 2) - (y.size - 1)
 
     return _pooled(y, s2, _root_from_zero(excess, float(np.var(y)) + float(s2.max())))
+
+
+def spread_between_arms(y: Array, variance: Array, test: NDArray[np.int64]) -> float:
+    """Variance between true outcomes of arms of one test: Paule-Mandel with test effects, without traits.
+
+    Args:
+        y, variance: Log outcome of each arm and the variance of its noise.
+        test: Number of each arm's test, from 0 without gaps.
+
+    Source: Paule & Mandel 1982.
+    """
+    tests = int(test.max()) + 1
+    left = y.size - tests
+
+    def excess(extra: float) -> float:
+        weight = 1 / (variance + extra)
+        centre = sum_by(test, weight * y, tests) / sum_by(test, weight, tests)
+        return float((weight * (y - centre[test]) ** 2).sum()) - left
+
+    return _root_from_zero(excess, float(np.var(y)) + float(variance.max())) if left > 0 else 0.0
 
 
 def reml(y: ArrayLike, s2: ArrayLike) -> RandomEffects:

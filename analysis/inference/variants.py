@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from analysis.inference import bayesian, means, proportions
 from analysis.inference.arrays import Array, sum_by
 from analysis.inference.layout import FEWEST_CONTRIBUTORS, cells_of, column, floats, require_registered, variants_of
+from analysis.inference.prior_scale import with_scale
 from analysis.inference.results import Reason
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import VARIANT_RESULTS
@@ -27,7 +28,7 @@ def describe_variants(
     plans: pl.DataFrame,
     shares: pl.DataFrame,
     *,
-    taus: Mapping[str, float] | None = None,
+    scales: pl.DataFrame | None = None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Describe every variant by itself, and say which is likely the best.
@@ -52,6 +53,7 @@ def describe_variants(
         column=(pl.col("position").rank("ordinal").over("experiment_id") - 1).cast(pl.Int64)
     )
     cells = cells.join(plans.select("experiment_id", "primary_metric"), on="experiment_id").sort("cell")
+    cells = with_scale(cells, scales)
     rows = cells.join(variants, on="experiment_id").sort("cell", "column")
     width = int(rows["column"].max()) + 1  # pyright: ignore[reportArgumentType, reportOperatorIssue]
     board = _Board.of(cells, rows, numbered, width, metrics)
@@ -61,7 +63,7 @@ def describe_variants(
     chosen = (
         (cells["basis"] == "exposed") & (cells["segment_kind"] == "all") & (cells["metric"] == cells["primary_metric"])
     ).to_numpy()
-    chance, loss, blocked = board.best(chosen, mean, se, n, x, taus or {})
+    chance, loss, blocked = board.best(chosen, mean, se, n, x, floats(cells, "tau"))
     at = (rows["cell"].cast(pl.Int64).to_numpy(), rows["column"].to_numpy())
     absent = n[at] <= 0
     reason = np.select(
@@ -89,7 +91,6 @@ class _Board:
     cells: int
     width: int
     registered: Booleans
-    metric: NDArray[np.object_]
     binary: Booleans
     ratio: Booleans
     turned: Booleans
@@ -121,7 +122,6 @@ class _Board:
             cells=cells.height,
             width=width,
             registered=registered,
-            metric=metric,
             binary=binary,
             ratio=ratio,
             turned=turned,
@@ -182,7 +182,7 @@ class _Board:
         return mean.reshape(shape), se.reshape(shape)
 
     def best(
-        self, chosen: Booleans, mean: Array, se: Array, n: Array, x: Array, taus: Mapping[str, float]
+        self, chosen: Booleans, mean: Array, se: Array, n: Array, x: Array, tau: Array
     ) -> tuple[Array, Array, NDArray[np.str_]]:
         """Chance to be the best and expected loss per 1,000 of the chosen cells, and why they are absent."""
         shape = (self.cells, self.width)
@@ -206,7 +206,6 @@ class _Board:
         )
         by_cell = np.select([case for case, _ in cases], [str(code) for _, code in cases], default="")
         reason[:] = by_cell[:, None]
-        tau = np.array([taus.get(name, bayesian.DEFAULT_TAU) for name in self.metric])
         turned = self.turned
         normal = np.flatnonzero(chosen & ~few & (by_cell == ""))
         if normal.size:

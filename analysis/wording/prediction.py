@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import special
 
-from analysis.inference.arrays import Array, root, sum_by
+from analysis.inference.arrays import Array, sum_by
+from analysis.inference.pooling import spread_between_arms
 from analysis.wording.trait_effects import earlier_tests, outcome_of, trait_effects
 
 #: Fewest later tests on which a prediction is judged.
@@ -107,27 +108,6 @@ def out_of_sample(
         *outcome_of(early, outcome), early["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
     )
     return _judged(test, y, variance, score, sigma2, between, learned.tests, seed)
-
-
-def spread_between_arms(y: Array, variance: Array, test: NDArray[np.int64]) -> float:
-    """Variance between true outcomes of arms of one test, by Paule-Mandel without traits.
-
-    Source: Paule & Mandel 1982.
-    """
-    tests = int(test.max()) + 1
-    left = y.size - tests
-
-    def excess(extra: float) -> float:
-        weight = 1 / (variance + extra)
-        centre = sum_by(test, weight * y, tests) / sum_by(test, weight, tests)
-        return float((weight * (y - centre[test]) ** 2).sum()) - left
-
-    if left <= 0 or excess(0.0) <= 0:
-        return 0.0
-    width = float(np.var(y)) + float(variance.max())
-    while excess(width) > 0:
-        width *= 2
-    return root(excess, 0.0, width)
 
 
 def _pairs(test: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -237,7 +237,11 @@ def test_planned_shares_decide_and_not_the_counts() -> None:
 
 
 def test_scale_of_the_prior_is_taken_by_metric_and_never_as_zero() -> None:
-    found = estimate(KARLAN_LIST, plan(), TWO_THIRDS, taus={"value": 0.0, "conversion": 0.2})
+    learned = pl.DataFrame(
+        {"experiment_id": "appeal", "metric": ["value", "conversion"], "tau": [0.0, 0.2], "tau_tests": [31, 40]}
+    )
+    found = estimate(KARLAN_LIST, plan(), TWO_THIRDS, scales=learned)
+    assert found["tau_tests"].to_list() == [40, 31]
     assert found["tau"].to_list() == [0.2, 0.01]
     assert abs(found["shrunk_log_ratio"][1]) < 0.01
 

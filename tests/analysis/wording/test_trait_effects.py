@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.wording.prediction import NotJudged, OutOfSample, out_of_sample, spread_between_arms
+from analysis.inference.pooling import spread_between_arms
+from analysis.wording.prediction import NotJudged, OutOfSample, out_of_sample
 from analysis.wording.trait_effects import Unknown, earlier_tests, shrink, trait_effects
 from analysis.wording.traits import code_texts, lexicon
 
