@@ -64,6 +64,7 @@ fuzz: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.inference
 
 chaos: .venv/.installed-dev
 	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,7 +16,6 @@ from scipy import special
 
 from analysis import srm
 from analysis.inference import sequential
-from analysis.inference.arrays import Array
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import CHECKS
 
@@ -83,20 +81,20 @@ def run_checks(
     today = overall.join(days, on=_DAY, nulls_equal=True, how="semi")
     sums = statistics.filter((pl.col("segment_kind") == "all") & (pl.col("basis") == "exposed"))
     rows = [
-        *_sample_ratio(planned, exposure_counts, statistics),
+        _sample_ratio(planned, exposure_counts, statistics),
         *_contamination(planned),
-        *_denominator(planned),
-        *_basis_agreement(today, primary),
-        *_cap_agreement(today),
-        *_one_donor(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, shares, primary),
-        *_pooled_agreement(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, primary, metrics),
-        *_novelty(sums, days, shares),
-        *_maturity(planned),
+        _denominator(planned),
+        _basis_agreement(today, primary),
+        _cap_agreement(today),
+        _one_donor(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, shares, primary),
+        _pooled_agreement(sums.join(days, on=_DAY, nulls_equal=True, how="semi"), today, primary, metrics),
+        _novelty(sums, days, shares),
+        _maturity(planned),
     ]
     order = {name: place for place, name in enumerate(CHECK_NAMES)}
     position = days.with_row_index("day")
     return (
-        CHECKS.frame(rows)
+        pl.concat(rows)
         .with_columns(place=pl.col("check_name").replace_strict(order, return_dtype=pl.Int64))
         .join(position, on=_DAY, nulls_equal=True)
         .sort("day", "place", maintain_order=True)
@@ -104,42 +102,81 @@ def run_checks(
     )
 
 
-def _row(
-    day: Mapping[str, Any],
+def _outcomes(
+    frame: pl.DataFrame,
     check: str,
     *,
-    statistic: float | None = None,
+    statistic: pl.Expr,
+    detail: Mapping[str, pl.Expr],
     warn_at: float | None = None,
-    block_at: float | None = None,
-    status: str | None = None,
-    detail: Mapping[str, object] | None = None,
-    reason: str | None = None,
-    variant_id: object = None,
-    metric: object = None,
-) -> dict[str, object]:
-    """One row of the table; the status follows from the thresholds where none is given."""
-    if reason is not None:
-        status = "not_applicable"
-    if status is None:
-        measured = -math.inf if statistic is None else statistic
-        status = "pass"
-        if warn_at is not None and measured >= warn_at:
-            status = "warn"
-        if block_at is not None and measured >= block_at:
-            status = "block"
-    return {
-        "experiment_id": day["experiment_id"],
-        "as_of": day["as_of"],
-        "check_name": check,
-        "variant_id": variant_id,
-        "metric": metric,
-        "status": status,
-        "statistic": statistic,
-        "warn_at": warn_at,
-        "block_at": block_at,
-        "detail": json.dumps(dict(detail or {}), ensure_ascii=False, allow_nan=False),
-        "reason": reason,
-    }
+    block_at: float | pl.Expr | None = None,
+    status: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Rows of the table from a frame with the day, `reason`, and where the check has them `variant_id` and `metric`.
+
+    A row with a reason has no figures. The status follows from the thresholds where none is given.
+    """
+    asked = pl.col("reason").is_null()
+    limits = {"warn_at": warn_at, "block_at": block_at}
+    found = frame.with_columns(
+        statistic=pl.when(asked).then(statistic.cast(pl.Float64)),
+        detail=pl.when(asked).then(_object(frame, detail)).otherwise(pl.lit("{}")),
+        **{
+            name: pl.when(asked).then(limit if isinstance(limit, pl.Expr) else pl.lit(limit, dtype=pl.Float64))
+            for name, limit in limits.items()
+        },
+    )
+    # Polars takes not-a-number for the largest of all numbers; here it reaches no threshold.
+    measured = pl.col("statistic").fill_nan(None)
+    by_threshold = (
+        pl.when(measured >= pl.col("block_at"))
+        .then(pl.lit("block"))
+        .when(measured >= pl.col("warn_at"))
+        .then(pl.lit("warn"))
+        .otherwise(pl.lit("pass"))
+    )
+    absent = [
+        pl.lit(None, dtype=pl.String).alias(name) for name in ("variant_id", "metric") if name not in frame.columns
+    ]
+    return found.with_columns(
+        *absent,
+        check_name=pl.lit(check),
+        status=pl.when(asked).then(by_threshold if status is None else status).otherwise(pl.lit("not_applicable")),
+    ).select(pl.col(name).cast(dtype) for name, dtype in CHECKS.schema.items())
+
+
+def _object(frame: pl.DataFrame, fields: Mapping[str, pl.Expr]) -> pl.Series:
+    """JSON object of each row that has no `reason`; a field that is null is left out, text is taken for JSON."""
+    asked = pl.col("reason").is_null()
+    values = frame.select(pl.when(asked).then(value).alias(name) for name, value in fields.items())
+    texts = pl.DataFrame([_json(values[name]) for name in fields])
+    parts = [pl.lit(f"{json.dumps(name)}: ") + pl.col(name) for name in fields]
+    return texts.select(pl.lit("{") + pl.concat_str(parts, separator=", ", ignore_nulls=True) + pl.lit("}")).to_series()
+
+
+def _json(values: pl.Series) -> pl.Series:
+    """A column as JSON, value by value; null stays null, and text is JSON already."""
+    if not values.dtype.is_float():
+        return values.cast(pl.String)
+    known = values.drop_nulls().to_list()
+    # One call writes the whole column; no number has a comma of its own.
+    written = json.dumps(known, allow_nan=False)[1:-1].split(", ") if known else []
+    at = values.is_not_null().cum_sum().cast(pl.Int64) - 1
+    texts = pl.Series(values.name, written, dtype=pl.String).gather(at.clip(0)) if known else None
+    if texts is None:
+        return pl.Series(values.name, [None] * values.len(), dtype=pl.String)
+    return pl.select(pl.when(values.is_not_null()).then(texts).alias(values.name)).to_series()
+
+
+def _keys(names: pl.Series) -> pl.Series:
+    """Variant ids as keys of a JSON object; they are text of others, and escaped as such."""
+    known = names.unique().to_list()
+    return names.replace_strict(known, [f"{json.dumps(name, ensure_ascii=False)}: " for name in known])
+
+
+def _by_key(name: str) -> pl.Expr:
+    """Inside a group: the JSON object of a column that holds JSON, by the column `key`."""
+    return (pl.lit("{") + (pl.col("key") + pl.col(name)).str.join(", ") + pl.lit("}")).alias(name)
 
 
 def _planned(counts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
@@ -204,97 +241,113 @@ def _constants(counts: pl.DataFrame, statistics: pl.DataFrame) -> dict[str, int]
     }
 
 
-def _sample_ratio(planned: pl.DataFrame, counts: pl.DataFrame, statistics: pl.DataFrame) -> Iterable[dict[str, object]]:
+def _sample_ratio(planned: pl.DataFrame, counts: pl.DataFrame, statistics: pl.DataFrame) -> pl.DataFrame:
     constants = _constants(counts, statistics)
     scaled = planned.with_columns(
         constant=pl.col("experiment_id").replace_strict(constants, return_dtype=pl.Int64),
+        total=pl.col("n").sum().over("stratum"),
     )
     usable = scaled.filter(pl.col("share").is_not_null().all().over(_DAY) & (pl.col("n").sum().over(_DAY) > 0))
-    found = _log_e(usable, pl.col("n") / pl.col("constant"), pl.col("share")) if not usable.is_empty() else None
-    raw = _log_e(usable, pl.col("n"), pl.col("share")) if found is not None else None
-    log_e = {} if found is None else {(e, d): value for e, d, value, _ in found.iter_rows()}
-    unscaled = {} if raw is None else {(e, d): value for e, d, value, _ in raw.iter_rows()}
-    for day, part in _by_day(scaled):
-        key = (day["experiment_id"], day["as_of"])
-        if key not in log_e:
-            yield _row(day, "sample_ratio", reason="no_planned_share" if part["n"].sum() else "no_exposure")
-            continue
-        by_variant = part.group_by("variant_id", maintain_order=True).agg(
-            pl.col("n").sum(), expected=(pl.col("share") * pl.col("total")).sum()
+    days = scaled.group_by(_DAY, maintain_order=True).agg(
+        pl.col("n").sum(),
+        pl.col("constant").first(),
+        is_registered=pl.col("is_registered").all(),
+        epochs=pl.col("stratum").n_unique(),
+    )
+    if usable.is_empty():
+        days = days.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in ("log_e", "raw"))
+    else:
+        found = _log_e(usable, pl.col("n") / pl.col("constant"), pl.col("share")).drop("n")
+        raw = _log_e(usable, pl.col("n"), pl.col("share")).drop("n").rename({"log_e": "raw"})
+        for evidence in (found, raw):
+            days = days.join(evidence, on=_DAY, nulls_equal=True, how="left", maintain_order="left")
+    days = days.with_columns(
+        reason=pl.when(pl.col("log_e").is_null()).then(
+            pl.when(pl.col("n") > 0).then(pl.lit("no_planned_share")).otherwise(pl.lit("no_exposure"))
         )
-        total = float(by_variant["n"].sum())
-        constant = int(part["constant"][0])
-        detail: dict[str, object] = {
-            "planned": {name: expected / total for name, _, expected in by_variant.iter_rows()},
-            "observed": {name: n / total for name, n, _ in by_variant.iter_rows()},
-            "n": {name: n for name, n, _ in by_variant.iter_rows()},
-            "is_registered": bool(part["is_registered"].all()),
-            "epochs": part["stratum"].n_unique(),
-        }
-        if constant > 1:
-            detail |= {"scaled_by": constant, "log_e_unscaled": unscaled[key]}
-        yield _row(day, "sample_ratio", statistic=log_e[key], warn_at=_WARN_LOG_E, block_at=_BLOCK_LOG_E, detail=detail)
+    )
+    variants = (
+        scaled.group_by([*_DAY, "variant_id"], maintain_order=True)
+        .agg(pl.col("n").sum(), expected=(pl.col("share") * pl.col("total")).sum())
+        .join(
+            days.filter(pl.col("reason").is_null()).select(*_DAY, total="n"),
+            on=_DAY,
+            nulls_equal=True,
+            maintain_order="left",
+        )
+        .with_columns(planned=pl.col("expected") / pl.col("total"), observed=pl.col("n") / pl.col("total"))
+    )
+    split = ("planned", "observed", "n")
+    texts = (
+        variants.with_columns(_keys(variants["variant_id"]).alias("key"), *(_json(variants[name]) for name in split))
+        .group_by(_DAY, maintain_order=True)
+        .agg(_by_key(name).alias(f"{name}_text") for name in split)
+    )
+    is_scaled = pl.col("constant") > 1
+    return _outcomes(
+        days.join(texts, on=_DAY, nulls_equal=True, how="left", maintain_order="left"),
+        "sample_ratio",
+        statistic=pl.col("log_e"),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={
+            **{name: pl.col(f"{name}_text") for name in split},
+            "is_registered": pl.col("is_registered"),
+            "epochs": pl.col("epochs"),
+            "scaled_by": pl.when(is_scaled).then(pl.col("constant")),
+            "log_e_unscaled": pl.when(is_scaled).then(pl.col("raw")),
+        },
+    )
 
 
-def _by_day(planned: pl.DataFrame) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
-    """The rows of each experiment and as_of; `total` is the readers of the epoch."""
-    frame = planned.with_columns(total=pl.col("n").sum().over("stratum"))
-    for part in frame.partition_by(_DAY, maintain_order=True):
-        yield {name: part[name][0] for name in _DAY}, part
-
-
-def _contamination(planned: pl.DataFrame) -> Iterable[dict[str, object]]:
+def _contamination(planned: pl.DataFrame) -> list[pl.DataFrame]:
     counted = planned.filter(
         pl.col("n_contaminated").is_not_null().all().over(_DAY) & pl.col("share").is_not_null().all().over(_DAY)
     )
-    # A reader drawn twice, independently, starts in variant j and ends elsewhere with chance s_j (1 - s_j).
-    by_variant = (
-        {}
-        if counted.is_empty()
-        else {
-            (e, d): (value, n)
-            for e, d, value, n in _log_e(
-                counted, pl.col("n_contaminated"), pl.col("share") * (1 - pl.col("share"))
-            ).iter_rows()
-        }
+    days = planned.group_by(_DAY, maintain_order=True).agg(
+        n=pl.col("n").sum().cast(pl.Float64),
+        mixed=pl.col("n_contaminated").sum(),
+        unknown=pl.col("n_contaminated").is_null().any(),
+        is_even=pl.col("share").n_unique() == 1,
     )
-    for day, part in _by_day(planned):
-        readers = float(part["n"].sum())
-        if part["n_contaminated"].null_count():
-            yield _row(day, "contamination", reason="not_counted")
-            yield _row(day, "contamination_by_variant", reason="not_counted")
-            continue
-        if not readers:
-            yield _row(day, "contamination", reason="no_exposure")
-            yield _row(day, "contamination_by_variant", reason="no_exposure")
-            continue
-        seen = dict(part.group_by("variant_id", maintain_order=True).agg(pl.col("n_contaminated").sum()).iter_rows())
-        share = sum(seen.values()) / readers
-        yield _row(
-            day,
+    # A reader drawn twice, independently, starts in variant j and ends elsewhere with chance s_j (1 - s_j).
+    found = (
+        days.select(*_DAY, log_e=pl.lit(None, dtype=pl.Float64)).clear()
+        if counted.is_empty()
+        else _log_e(counted, pl.col("n_contaminated"), pl.col("share") * (1 - pl.col("share"))).drop("n")
+    )
+    variants = planned.group_by([*_DAY, "variant_id"], maintain_order=True).agg(mixed=pl.col("n_contaminated").sum())
+    texts = (
+        variants.with_columns(_keys(variants["variant_id"]).alias("key"), _json(variants["mixed"]))
+        .group_by(_DAY, maintain_order=True)
+        .agg(readers=_by_key("mixed"))
+    )
+    nothing = pl.when("unknown").then(pl.lit("not_counted")).when(pl.col("n") == 0).then(pl.lit("no_exposure"))
+    for more in (found, texts):
+        days = days.join(more, on=_DAY, nulls_equal=True, how="left", maintain_order="left")
+    days = days.with_columns(share=pl.col("mixed") / pl.col("n"))
+    return [
+        _outcomes(
+            days.with_columns(reason=nothing),
             "contamination",
-            statistic=share,
+            statistic=pl.col("share"),
             warn_at=_CONTAMINATED[0],
             block_at=_CONTAMINATED[1],
-            detail={"share": share, "readers": sum(seen.values()), "n": readers},
-        )
-        found = by_variant.get((day["experiment_id"], day["as_of"]))
-        if found is None:
-            yield _row(day, "contamination_by_variant", reason="no_planned_share")
-            continue
+            detail={"share": pl.col("share"), "readers": pl.col("mixed"), "n": pl.col("n")},
+        ),
         # With unequal shares the expected split holds only for two draws a reader: such an alarm warns, and no more.
-        is_even = part["share"].n_unique() == 1
-        yield _row(
-            day,
+        _outcomes(
+            days.with_columns(reason=nothing.when(pl.col("log_e").is_null()).then(pl.lit("no_planned_share"))),
             "contamination_by_variant",
-            statistic=found[0],
+            statistic=pl.col("log_e"),
             warn_at=_WARN_LOG_E,
-            block_at=_BLOCK_LOG_E if is_even else None,
-            detail={"readers": seen},
-        )
+            block_at=pl.when("is_even").then(_BLOCK_LOG_E),
+            detail={"readers": pl.col("readers")},
+        ),
+    ]
 
 
-def _denominator(planned: pl.DataFrame) -> Iterable[dict[str, object]]:
+def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
     """Insertion-to-view by variant: does the wording change who counts as having seen it?"""
     control = planned.filter("is_control").select("stratum", na="n", va="n_viewed")
     pairs = planned.filter(~pl.col("is_control")).join(control, on="stratum")
@@ -316,30 +369,31 @@ def _denominator(planned: pl.DataFrame) -> Iterable[dict[str, object]]:
     with np.errstate(divide="ignore", invalid="ignore"):
         theta, se = np.log(r / s), np.sqrt(v / (r * s))
     log_e = sequential.normal_mixture(theta, se, sequential.Priors.same(sequential.GUARDRAIL_PRIOR, found.height)).log_e
-    for row, ratio, evidence in zip(found.iter_rows(named=True), theta, log_e, strict=True):
-        name = row["variant_id"]
-        if row["unknown"]:
-            yield _row(row, "denominator", variant_id=name, reason="not_counted")
-        elif not row["viewed"] and not row["viewed_control"]:
-            yield _row(row, "denominator", variant_id=name, reason="no_views")
-        elif min(row["viewed"], row["viewed_control"]) < _FEWEST_VIEWERS:
-            yield _row(row, "denominator", variant_id=name, reason="too_few_readers")
-        else:
+    evidence = pl.Series(log_e)
+    fewest = pl.min_horizontal("viewed", "viewed_control")
+    return _outcomes(
+        found.with_columns(
             # Where every reader has a view, as when the view is the exposure, nothing can differ.
-            known = math.isfinite(evidence)
-            yield _row(
-                row,
-                "denominator",
-                variant_id=name,
-                statistic=float(evidence) if known else 0.0,
-                warn_at=_WARN_LOG_E,
-                block_at=_BLOCK_LOG_E,
-                detail={
-                    "share": row["viewed"] / row["n"],
-                    "share_control": row["viewed_control"] / row["na"],
-                    "lift": math.expm1(ratio),
-                },
-            )
+            log_e=evidence.set(~evidence.is_finite(), 0.0),
+            lift=pl.Series(np.expm1(theta)),
+            reason=pl.when("unknown")
+            .then(pl.lit("not_counted"))
+            .when((pl.col("viewed") == 0) & (pl.col("viewed_control") == 0))
+            .then(pl.lit("no_views"))
+            # Without an epoch that both were asked in, there is nothing to compare.
+            .when((fewest < _FEWEST_VIEWERS) | ~pl.Series(np.isfinite(theta)))
+            .then(pl.lit("too_few_readers")),
+        ),
+        "denominator",
+        statistic=pl.col("log_e"),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={
+            "share": pl.col("viewed") / pl.col("n"),
+            "share_control": pl.col("viewed_control") / pl.col("na"),
+            "lift": pl.col("lift"),
+        },
+    )
 
 
 def _primary(estimates: pl.DataFrame, primary: Mapping[str, str]) -> pl.DataFrame:
@@ -349,62 +403,56 @@ def _primary(estimates: pl.DataFrame, primary: Mapping[str, str]) -> pl.DataFram
     )
 
 
-def _basis_agreement(estimates: pl.DataFrame, primary: Mapping[str, str]) -> Iterable[dict[str, object]]:
+def _basis_agreement(estimates: pl.DataFrame, primary: Mapping[str, str]) -> pl.DataFrame:
     rows = _primary(estimates, primary).select(*_DAY, "basis", "variant_id", "metric", "lift", "log_e", "reason")
     exposed, viewed = rows.filter(pl.col("basis") == "exposed"), rows.filter(pl.col("basis") == "viewed")
-    both = exposed.join(viewed, on=[*_DAY, "variant_id"], nulls_equal=True, how="left", suffix="_viewed")
-    for row in both.iter_rows(named=True):
-        common = {"variant_id": row["variant_id"], "metric": row["metric"]}
-        if row["basis_viewed"] is None:
-            yield _row(row, "basis_agreement", **common, reason="no_views")
-        elif row["lift"] is None or row["lift_viewed"] is None:
-            yield _row(row, "basis_agreement", **common, reason=row["reason"] or row["reason_viewed"])
-        else:
-            differ = row["lift"] * row["lift_viewed"] < 0
-            strongest = max((e for e in (row["log_e"], row["log_e_viewed"]) if e is not None), default=0.0)
-            yield _row(
-                row,
-                "basis_agreement",
-                **common,
-                statistic=strongest if differ else 0.0,
-                block_at=_BASIS_LOG_E,
-                detail={"exposed": row["lift"], "viewed": row["lift_viewed"], "signs_differ": differ},
-            )
+    differ = pl.col("lift") * pl.col("lift_viewed") < 0
+    return _outcomes(
+        exposed.join(
+            viewed, on=[*_DAY, "variant_id"], nulls_equal=True, how="left", suffix="_viewed", maintain_order="left"
+        ).with_columns(
+            reason=pl.when(pl.col("basis_viewed").is_null())
+            .then(pl.lit("no_views"))
+            .when(pl.col("lift").is_null() | pl.col("lift_viewed").is_null())
+            .then(pl.coalesce("reason", "reason_viewed"))
+        ),
+        "basis_agreement",
+        statistic=pl.when(differ).then(pl.max_horizontal("log_e", "log_e_viewed").fill_null(0.0)).otherwise(0.0),
+        block_at=_BASIS_LOG_E,
+        detail={"exposed": pl.col("lift"), "viewed": pl.col("lift_viewed"), "signs_differ": differ},
+    )
 
 
-def _cap_agreement(estimates: pl.DataFrame) -> Iterable[dict[str, object]]:
+def _cap_agreement(estimates: pl.DataFrame) -> pl.DataFrame:
     """Capped and uncapped lift of opposite sign: figures and evidence stand, but no rule may use the variant."""
     rows = estimates.filter(pl.col("basis") == "exposed").select(*_DAY, "variant_id", "metric", "lift", "reason")
-    capped = rows.filter(pl.col("metric") == "value").drop("metric")
+    capped = rows.filter(pl.col("metric") == "value")
     uncapped = rows.filter(pl.col("metric") == "value_uncapped").drop("metric")
-    for row in capped.join(
-        uncapped, on=[*_DAY, "variant_id"], nulls_equal=True, how="left", suffix="_uncapped"
-    ).iter_rows(named=True):
-        common = {"variant_id": row["variant_id"], "metric": "value"}
-        if row["lift"] is None or row["lift_uncapped"] is None:
-            reason = row["reason"] or row["reason_uncapped"] or "not_counted"
-            yield _row(row, "cap_agreement", **common, reason=reason)
-        else:
-            differ = row["lift"] * row["lift_uncapped"] < 0
-            yield _row(
-                row,
-                "cap_agreement",
-                **common,
-                statistic=float(differ),
-                warn_at=1.0,
-                detail={"capped": row["lift"], "uncapped": row["lift_uncapped"], "signs_differ": differ},
+    differ = pl.col("lift") * pl.col("lift_uncapped") < 0
+    return _outcomes(
+        capped.join(
+            uncapped, on=[*_DAY, "variant_id"], nulls_equal=True, how="left", suffix="_uncapped", maintain_order="left"
+        ).with_columns(
+            reason=pl.when(pl.col("lift").is_null() | pl.col("lift_uncapped").is_null()).then(
+                pl.coalesce("reason", "reason_uncapped", pl.lit("not_counted"))
             )
+        ),
+        "cap_agreement",
+        statistic=differ.cast(pl.Float64),
+        warn_at=1.0,
+        detail={"capped": pl.col("lift"), "uncapped": pl.col("lift_uncapped"), "signs_differ": differ},
+    )
 
 
 def _one_donor(
     sums: pl.DataFrame, estimates: pl.DataFrame, shares: pl.DataFrame, primary: Mapping[str, str]
-) -> Iterable[dict[str, object]]:
+) -> pl.DataFrame:
     """Share of the largest value of one reader, and whether the lift turns without it.
 
     Blocks only where both hold: a lift near 0 turns without almost any gift, which says nothing against it.
     """
     money = sums.filter(pl.col("metric").is_in(["value", "value_uncapped"]))
-    by_variant = (
+    rows = (
         money.group_by([*_DAY, "metric", "variant_id"], maintain_order=True)
         .agg(
             pl.col("s1").sum(),
@@ -415,51 +463,78 @@ def _one_donor(
             on=["experiment_id", "variant_id"],
         )
         .sort("metric", "position")
-    )
-    lifts: dict[tuple[object, object, object], dict[str, float]] = {}
-    for e, d, m, v, log_ratio in (
-        estimates.filter(pl.col("basis") == "exposed").select(*_DAY, "metric", "variant_id", "log_ratio").iter_rows()
-    ):
-        if log_ratio is not None:
-            lifts.setdefault((e, d, m), {})[v] = log_ratio
-    for row in by_variant.iter_rows(named=True):
-        common = {"variant_id": row["variant_id"], "metric": row["metric"]}
-        if not row["s1"] or row["s1"] <= 0:
-            yield _row(row, "one_donor", **common, reason="no_conversions_yet")
-            continue
-        if row["top"] is None:
-            yield _row(row, "one_donor", **common, reason="not_counted")
-            continue
-        share = row["top"] / row["s1"]
-        seen = lifts.get((row["experiment_id"], row["as_of"], row["metric"]), {})
-        concerned = seen if row["is_control"] else {k: v for k, v in seen.items() if k == row["variant_id"]}
-        # Taking a share q away from one side moves the log ratio by log(1 - q).
-        move = math.log1p(-share) if share < 1 else -math.inf
-        without = {name: ratio + (-move if row["is_control"] else move) for name, ratio in concerned.items()}
-        turns = any(without[name] * concerned[name] < 0 for name in concerned)
-        decides = row["metric"] == primary.get(row["experiment_id"])
-        is_large = share >= _LARGEST_GIFT
-        yield _row(
-            row,
-            "one_donor",
-            **common,
-            statistic=share,
-            warn_at=_LARGEST_GIFT,
-            status="block" if is_large and turns and decides else "warn" if is_large else "pass",
-            detail={
-                "share": share,
-                "largest": row["top"],
-                "total": row["s1"],
-                "sign_turns": turns,
-                "lift": {name: math.expm1(ratio) for name, ratio in concerned.items()},
-                "lift_without": {name: math.expm1(ratio) for name, ratio in without.items() if math.isfinite(ratio)},
-            },
+        .with_row_index("row")
+        .with_columns(
+            share=pl.col("top") / pl.col("s1"),
+            reason=pl.when(pl.col("s1").is_null() | (pl.col("s1") <= 0))
+            .then(pl.lit("no_conversions_yet"))
+            .when(pl.col("top").is_null())
+            .then(pl.lit("not_counted")),
+            # Taking a share q away from one side moves the log ratio by log(1 - q).
+            move=pl.when(pl.col("top") < pl.col("s1"))
+            .then((-pl.col("top") / pl.col("s1")).log1p())
+            .otherwise(-math.inf),
         )
+    )
+    # A gift to the control concerns every lift, one to a variant its own.
+    lifts = (
+        rows.filter(pl.col("reason").is_null())
+        .select(*_DAY, "metric", "row", "move", "is_control", of="variant_id")
+        .join(
+            estimates.filter((pl.col("basis") == "exposed") & pl.col("log_ratio").is_not_null()).select(
+                *_DAY, "metric", "variant_id", "log_ratio"
+            ),
+            on=[*_DAY, "metric"],
+            nulls_equal=True,
+            maintain_order="left_right",
+        )
+        .filter(pl.col("is_control") | (pl.col("of") == pl.col("variant_id")))
+        .with_columns(
+            without=pl.col("log_ratio") + pl.when("is_control").then(-pl.col("move")).otherwise(pl.col("move"))
+        )
+    )
+    lift, lift_without = (pl.Series(name, np.expm1(lifts[name].to_numpy())) for name in ("log_ratio", "without"))
+    concerned = (
+        lifts.select(
+            "row",
+            _keys(lifts["variant_id"]).alias("key"),
+            _json(lift).alias("lift"),
+            _json(lift_without.set(~lift_without.is_finite() | lifts["without"].is_infinite(), None)).alias(
+                "lift_without"
+            ),
+            turns=pl.col("without") * pl.col("log_ratio") < 0,
+        )
+        .group_by("row", maintain_order=True)
+        .agg(pl.col("turns").any(), _by_key("lift"), _by_key("lift_without"))
+    )
+    is_large = pl.col("share") >= _LARGEST_GIFT
+    decides = pl.col("metric") == pl.col("experiment_id").replace_strict(primary, default=None, return_dtype=pl.String)
+    return _outcomes(
+        rows.join(concerned, on="row", how="left", maintain_order="left").with_columns(
+            pl.col("turns").fill_null(value=False), pl.col("lift", "lift_without").fill_null("{}")
+        ),
+        "one_donor",
+        statistic=pl.col("share"),
+        warn_at=_LARGEST_GIFT,
+        status=pl.when(is_large & pl.col("turns") & decides)
+        .then(pl.lit("block"))
+        .when(is_large)
+        .then(pl.lit("warn"))
+        .otherwise(pl.lit("pass")),
+        detail={
+            "share": pl.col("share"),
+            "largest": pl.col("top"),
+            "total": pl.col("s1"),
+            "sign_turns": pl.col("turns"),
+            "lift": pl.col("lift"),
+            "lift_without": pl.col("lift_without"),
+        },
+    )
 
 
 def _pooled_agreement(
     sums: pl.DataFrame, estimates: pl.DataFrame, primary: Mapping[str, str], metrics: Mapping[str, Metric]
-) -> Iterable[dict[str, object]]:
+) -> pl.DataFrame:
     """The table pooled over epochs against the estimate that compares inside them.
 
     Warns only: our estimate is the one inside epochs (docs/adr/0009).
@@ -487,27 +562,30 @@ def _pooled_agreement(
             nulls_equal=True,
             how="left",
             suffix="_control",
+            maintain_order="left",
         )
     )
-    for row in rows.iter_rows(named=True):
-        common = {"variant_id": row["variant_id"], "metric": row["metric"]}
-        if max(row["epochs"] or 0, row["epochs_control"] or 0) < 2:
-            yield _row(row, "pooled_agreement", **common, reason="one_epoch")
-        elif row["se"] is None or not row["mean"] or not row["mean_control"]:
-            yield _row(row, "pooled_agreement", **common, reason=row["reason"] or "no_conversions_yet")
-        else:
-            crude = math.log(row["mean"] / row["mean_control"])
-            yield _row(
-                row,
-                "pooled_agreement",
-                **common,
-                statistic=abs(crude - row["log_ratio"]) / row["se"],
-                warn_at=_POOLED,
-                detail={"pooled": math.expm1(crude), "within_epochs": math.expm1(row["log_ratio"])},
-            )
+    absent = [pl.col(name).is_null() | (pl.col(name) == 0) for name in ("mean", "mean_control")]
+    rows = rows.with_columns(
+        reason=pl.when(pl.max_horizontal("epochs", "epochs_control").fill_null(0) < 2)
+        .then(pl.lit("one_epoch"))
+        .when(pl.col("se").is_null() | absent[0] | absent[1])
+        .then(pl.coalesce("reason", pl.lit("no_conversions_yet"))),
+        crude=(pl.col("mean") / pl.col("mean_control")).log(),
+    )
+    return _outcomes(
+        rows.with_columns(
+            pl.Series(name, np.expm1(rows[of].to_numpy()))
+            for name, of in (("pooled", "crude"), ("within", "log_ratio"))
+        ),
+        "pooled_agreement",
+        statistic=(pl.col("crude") - pl.col("log_ratio")).abs() / pl.col("se"),
+        warn_at=_POOLED,
+        detail={"pooled": pl.col("pooled"), "within_epochs": pl.col("within")},
+    )
 
 
-def _novelty(sums: pl.DataFrame, days: pl.DataFrame, shares: pl.DataFrame) -> Iterable[dict[str, object]]:
+def _novelty(sums: pl.DataFrame, days: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """Does the effect on conversion rise or fall from day to day? Warns; the verdict stands.
 
     Conversions of one day are the growth of the cumulative counts; given their number, the share that falls into a
@@ -537,56 +615,83 @@ def _novelty(sums: pl.DataFrame, days: pl.DataFrame, shares: pl.DataFrame) -> It
             w=1 / (1 / (pl.col("gained") + 0.5) + 1 / (pl.col("a") + 0.5)),
         )
     )
-    variants = days.join(
-        shares.filter(~pl.col("is_control")).select("experiment_id", "variant_id", "position").unique(),
-        on="experiment_id",
-    ).sort("position", maintain_order=True)
-    series = {
-        (str(key[0]), str(key[1])): part
-        for key, part in pairs.partition_by("experiment_id", "variant_id", as_dict=True).items()
-    }
-    for row in variants.iter_rows(named=True):
-        common = {"variant_id": row["variant_id"], "metric": "conversion"}
-        part = series.get((row["experiment_id"], row["variant_id"]))
-        if row["as_of"] is None:
-            yield _row(row, "novelty", **common, reason="no_dates")
-            continue
-        part = None if part is None else part.filter(pl.col("as_of") <= row["as_of"])
-        if part is None or part["as_of"].n_unique() < _FEWEST_DAYS:
-            yield _row(row, "novelty", **common, reason="too_few_days")
-            continue
-        time = (part["as_of"] - part["as_of"].min()).dt.total_days().cast(pl.Float64).to_numpy()
-        slope, z, q, q_p = _trend(time, part["y"].to_numpy(), part["w"].to_numpy())
-        yield _row(
-            row,
-            "novelty",
-            **common,
-            statistic=abs(z),
-            warn_at=_NOVELTY_Z,
-            detail={"change_per_day": math.expm1(slope), "z": z, "q": q, "q_p": q_p, "days": part["as_of"].n_unique()},
+    variants = (
+        days.join(
+            shares.filter(~pl.col("is_control")).select("experiment_id", "variant_id", "position").unique(),
+            on="experiment_id",
         )
+        .sort("position", maintain_order=True)
+        .with_row_index("row")
+    )
+    series = (
+        variants.select("row", "experiment_id", "variant_id", until="as_of")
+        .join(pairs, on=["experiment_id", "variant_id"])
+        .filter(pl.col("as_of") <= pl.col("until"))
+        .with_columns(t=(pl.col("as_of") - pl.col("as_of").min().over("row")).dt.total_days().cast(pl.Float64))
+    )
+    found = variants.with_columns(metric=pl.lit("conversion")).join(
+        _trends(series), on="row", how="left", maintain_order="left"
+    )
+    return _outcomes(
+        found.with_columns(
+            reason=pl.when(pl.col("as_of").is_null())
+            .then(pl.lit("no_dates"))
+            .when(pl.col("days").fill_null(0) < _FEWEST_DAYS)
+            .then(pl.lit("too_few_days")),
+            change=pl.Series(np.expm1(found["slope"].to_numpy())),
+        ),
+        "novelty",
+        statistic=pl.col("z").abs(),
+        warn_at=_NOVELTY_Z,
+        detail={
+            "change_per_day": pl.col("change"),
+            "z": pl.col("z"),
+            "q": pl.col("q"),
+            "q_p": pl.col("q_p"),
+            "days": pl.col("days"),
+        },
+    )
 
 
-def _trend(time: Array, y: Array, weight: Array) -> tuple[float, float, float, float]:
-    """Weighted slope of y on time with its z, and Cochran's Q with its p."""
-    centre = float(weight @ y / weight.sum())
-    moved = time - weight @ time / weight.sum()
-    spread = float(weight @ moved**2)
-    q = float(weight @ (y - centre) ** 2)
-    slope = float(weight @ (moved * y)) / spread if spread > 0 else 0.0
-    return slope, slope * math.sqrt(spread), q, float(special.chdtrc(max(y.size - 1, 1), q))
+def _trends(series: pl.DataFrame) -> pl.DataFrame:
+    """By `row`: weighted slope of y on t with its z, Cochran's Q with its p, and the days that there are."""
+    w, total = pl.col("w"), pl.col("w").sum().over("row")
+    found = (
+        series.with_columns(
+            off=pl.col("y") - (w * pl.col("y")).sum().over("row") / total,
+            moved=pl.col("t") - (w * pl.col("t")).sum().over("row") / total,
+        )
+        .group_by("row", maintain_order=True)
+        .agg(
+            spread=(w * pl.col("moved") ** 2).sum(),
+            q=(w * pl.col("off") ** 2).sum(),
+            cross=(w * pl.col("moved") * pl.col("y")).sum(),
+            freedom=(pl.len().cast(pl.Float64) - 1).clip(1),
+            days=pl.col("as_of").n_unique(),
+        )
+        .with_columns(slope=pl.when(pl.col("spread") > 0).then(pl.col("cross") / pl.col("spread")).otherwise(0.0))
+    )
+    return found.select(
+        "row",
+        "slope",
+        "q",
+        "days",
+        z=pl.col("slope") * pl.col("spread").sqrt(),
+        q_p=pl.Series(special.chdtrc(found["freedom"].to_numpy(), found["q"].to_numpy())),
+    )
 
 
-def _maturity(planned: pl.DataFrame) -> Iterable[dict[str, object]]:
-    for day, part in _by_day(planned):
-        readers = float(part["n"].sum())
-        if part["n_immature"].null_count():
-            yield _row(day, "maturity", reason="not_counted")
-        elif not readers:
-            yield _row(day, "maturity", reason="no_exposure")
-        else:
-            share = float(part["n_immature"].sum()) / readers
-            yield _row(day, "maturity", statistic=share, status="pass", detail={"share": share, "n": readers})
+def _maturity(planned: pl.DataFrame) -> pl.DataFrame:
+    days = planned.group_by(_DAY, maintain_order=True).agg(
+        n=pl.col("n").sum().cast(pl.Float64),
+        share=pl.col("n_immature").sum() / pl.col("n").sum(),
+        reason=pl.when(pl.col("n_immature").is_null().any())
+        .then(pl.lit("not_counted"))
+        .when(pl.col("n").sum() == 0)
+        .then(pl.lit("no_exposure")),
+    )
+    detail = {"share": pl.col("share"), "n": pl.col("n")}
+    return _outcomes(days, "maturity", statistic=pl.col("share"), status=pl.lit("pass"), detail=detail)
 
 
 def blocked(checks: pl.DataFrame) -> Sequence[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from analysis import planning
 from analysis.inference import bayesian
+from analysis.inference.arrays import Array
 
+Loss = Callable[[Array, Array], Array]
 SITE = {"rate": 0.001, "readers_a_day": 100_000.0}
 
 
@@ -82,3 +86,20 @@ def test_forecast_comes_sooner_with_a_larger_lead_and_not_at_all_when_it_is_hope
     found = planning.forecast([0.0, 0.05, 0.0], [0.03, 0.03, 2.0], 10.0, [0.002, 0.002, 1e-7])
     assert found.even[1] < found.even[0]
     assert np.isnan(found.sure[2])
+
+
+def test_many_forecasts_at_once_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(7)
+    theta, se, days = rng.normal(0, 0.1, 600), 10 ** rng.uniform(-3, 0.3, 600), rng.integers(1, 60, 600).astype(float)
+    threshold, tau = 10 ** rng.uniform(-4, -1, 600), 10 ** rng.uniform(-2.5, -0.3, 600)
+    together = planning.forecast(theta, se, days, threshold, tau)
+    for i in range(0, 600, 20):
+        alone = planning.forecast(theta[i], se[i], days[i], threshold[i], tau[i])
+        np.testing.assert_array_equal([*alone.even, *alone.sure], [together.even[i], together.sure[i]])
+
+
+@pytest.mark.parametrize(("side", "loss"), [(-1, bayesian.shortfall), (1, bayesian.excess)])
+def test_the_mean_at_which_a_loss_equals_its_bound_is_found_for_any_spread(side: int, loss: Loss) -> None:
+    variance, bound = (grid.ravel() for grid in np.meshgrid(10.0 ** np.arange(-6, 1), 10.0 ** np.arange(-7, 0)))
+    mean = planning.mean_at(variance, bound, side=side)
+    np.testing.assert_allclose(loss(mean, variance), bound, rtol=1e-7)
