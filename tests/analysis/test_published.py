@@ -53,9 +53,24 @@ def test_the_python_of_the_document_runs(folder: Path, monkeypatch: pytest.Monke
         exec(compile(block, "docs/python.md", "exec"), {})  # noqa: S102 - our own document
 
 
-def test_arrow_and_pandas_hold_what_polars_holds(publisher: Published) -> None:
-    statement = "SELECT variant_id, value_minor FROM reader_outcomes ORDER BY reader_key"
-    assert pl.DataFrame(publisher.arrow(statement)).equals(publisher.sql(statement))
+def test_the_session_of_the_document_answers_as_it_says() -> None:
+    done = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False)
+    assert (done.failed, done.attempted) == (0, 4)
+
+
+_OUTCOMES = "SELECT variant_id, value_minor FROM reader_outcomes ORDER BY reader_key"
+
+
+def test_arrow_holds_what_polars_holds(publisher: Published) -> None:
+    table = publisher.arrow(_OUTCOMES)
+    assert pl.DataFrame(table).equals(publisher.sql(_OUTCOMES))
+
+
+def test_pandas_holds_what_polars_holds(publisher: Published) -> None:
+    pytest.importorskip("pandas", reason="pandas is not among what Askwell installs")
+    frame = publisher.arrow(_OUTCOMES).to_pandas()
+    assert frame["variant_id"].tolist() == publisher.sql(_OUTCOMES)["variant_id"].to_list()
+    assert frame["value_minor"].sum() == publisher.sql(_OUTCOMES)["value_minor"].sum()
 
 
 def test_an_earlier_edition_and_a_wrong_statement_are_answered_in_a_sentence(
