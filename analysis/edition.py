@@ -173,6 +173,7 @@ def results(
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
     before = [entry.number for entry in earlier if since is None or entry.number <= since]
     previous = _decisions_of(warehouse, before[-1]) if before else {}
+    counted = _counts_of(warehouse, before[-1]) if before else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
     audience, stamp = audience_of(settings, experiments), stamp_of(edition)
     by_experiment = {
@@ -196,6 +197,7 @@ def results(
                 funnel=cut[FUNNEL.name],
                 decision=current[experiment.id],
                 previous_decision=previous.get(experiment.id),
+                previous_counts=counted.get(experiment.id),
                 daily_readers=daily.get(experiment.id),
                 cap_minor=None if cap is None else to_minor(cap, settings.publisher.reporting_currency),
                 window_hours=settings.window_hours(experiment),
@@ -268,6 +270,21 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
 def _decisions_of(warehouse: Warehouse, number: int) -> dict[str, dict[str, object]]:
     frames = [pl.read_parquet(part.path) for part in warehouse.parts(DECISIONS.name, [str(number)])]
     return {str(row["experiment_id"]): row for frame in frames for row in frame.iter_rows(named=True)}
+
+
+def _counts_of(warehouse: Warehouse, number: int) -> dict[str, tuple[int, int]]:
+    """Readers and outcomes that an edition told of each experiment on its last day."""
+    frames = [pl.read_parquet(part.path) for part in warehouse.parts(VARIANT_RESULTS.name, [str(number)])]
+    if not frames:
+        return {}
+    told = (
+        pl.concat(frames)
+        .filter((pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all") & (pl.col("metric") == "conversion"))
+        .filter(pl.col("as_of") == pl.col("as_of").max().over("experiment_id"))
+        .group_by("experiment_id")
+        .agg(pl.col("n").sum(), pl.col("x").sum())
+    )
+    return {str(name): (int(readers), int(outcomes)) for name, readers, outcomes in told.iter_rows()}
 
 
 def _keep(warehouse: Warehouse, edition: Draft, frames: dict[str, pl.DataFrame]) -> None:

@@ -56,6 +56,7 @@ class ExperimentResult:
         estimates, variant_results: Every as_of day up to the edition's; the last one is today's.
         checks, decision, funnel: Of the edition's as_of only. `decision` is one row of `DECISIONS` as a dict.
         previous_decision: The same of the edition before; None where there was none.
+        previous_counts: Readers and outcomes (conversion, everybody asked) on the day of that edition, as it said them.
         daily_readers: Mean readers asked a day over the last seven full days; None where there are no dates.
         cap_minor: Cap of a reader's value in minor units; None where there is none.
         window_hours: Outcome window.
@@ -79,3 +80,4 @@ class ExperimentResult:
     counted_to: date | None = None
     has_texts: bool = True
     notes: tuple[str, ...] = ()
+    previous_counts: tuple[int, int] | None = None

@@ -111,7 +111,9 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         headline=needs_headline(shelf, spoken),
         standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
-        changes=tuple(text for text in (*changes(results), newly_counted(results, spoken)) if text),
+        changes=tuple(
+            text for text in (*changes(results), newly_counted(results, spoken), counted_anew(results, spoken)) if text
+        ),
         lists=lists if results else (),
         sections=(),
         as_of="" if as_of is None else spoken.day(as_of),
@@ -169,9 +171,7 @@ def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
         day = None if before is None else before.get("as_of")
         if not isinstance(day, date) or result.edition.as_of is None or day >= result.edition.as_of:
             continue
-        whole = result.variant_results.filter(
-            (pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all") & (pl.col("metric") == "conversion")
-        )
+        whole = _whole(result)
         then, now = whole.filter(pl.col("as_of") == day), whole.filter(pl.col("as_of") == pl.col("as_of").max())
         if then.is_empty():
             continue
@@ -185,6 +185,41 @@ def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
         day=spoken.short_day(since),
         readers=spoken.prose_count(readers),
         outcomes=spoken.count(outcomes),
+    )
+
+
+def counted_anew(results: Sequence[ExperimentResult], spoken: Voice) -> str:
+    """Return how readers and outcomes up to the day of the report before differ from what it said; empty for none.
+
+    The counts cannot tell rows that came late from rows withdrawn or a definition that changed; the sentence says so.
+    """
+    readers = outcomes = 0
+    until: date | None = None
+    for result in results:
+        before, told = result.previous_decision, result.previous_counts
+        day = None if before is None else before.get("as_of")
+        if told is None or not isinstance(day, date):
+            continue
+        now = _whole(result).filter(pl.col("as_of") == day)
+        more = (int(now["n"].sum()) - told[0], int(now["x"].sum()) - told[1])
+        if now.is_empty() or more == (0, 0):
+            continue
+        until = day if until is None else max(until, day)
+        readers, outcomes = readers + abs(more[0]), outcomes + abs(more[1])
+    if until is None:
+        return ""
+    return spoken.say(
+        "Counted anew up to {day}: readers differ by {readers} and outcomes by {outcomes}, because rows came late or were withdrawn, or a definition changed; the counts alone cannot say which.",
+        day=spoken.short_day(until),
+        readers=spoken.count(readers),
+        outcomes=spoken.count(outcomes),
+    )  # fmt: skip
+
+
+def _whole(result: ExperimentResult) -> pl.DataFrame:
+    """The rows that count everybody asked, and who gave."""
+    return result.variant_results.filter(
+        (pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all") & (pl.col("metric") == "conversion")
     )
 
 

@@ -490,7 +490,7 @@ HOSTILE_NAME = "<script>alert('x')</script>\"'&\u202egnp.exe {{7*7}} 👩‍👩
 HOSTILE_APPEAL = Appeal(
     headline="</h3><script>document.title='owned'</script> & <img src=x onerror=alert(1)>",
     body="\u202eesrever eht morf "
-    + "wort " * 900
+    + "wort " * 5_000
     + "<style>body{display:none}</style> {{ 7*7 }} {% raw %}"
     + "X" * 400,
     highlight="מבחן בעברית & العربية",

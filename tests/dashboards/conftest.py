@@ -6,19 +6,27 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from analysis.experiment_result import Audience
+from analysis.result_tables import CHECKS, ESTIMATES
 from analysis.wording.findings import find
+from dashboards.blocks import Page as Report
+from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
 from dashboards.site import build_site
 from dashboards.wording import wording_report
 from tests.dashboards.builders import (
     AUDIENCE,
     EDITION,
+    HOSTILE,
+    HOSTILE_NAME,
+    PROVEN,
     STORIES,
     ledger,
     quarantine_reasons,
@@ -44,9 +52,41 @@ def health() -> HealthTables:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole site with every verdict."""
     destination = tmp_path_factory.mktemp("publisher") / "site"
-    wording = wording_report(find(simulated_past(300)), AUDIENCE, EDITION)
-    build_site([tell(story) for story in STORIES], health(), EDITION, AUDIENCE, destination, [wording])
+    more = (wording_page(AUDIENCE), dictionary(AUDIENCE))
+    build_site([tell(story) for story in STORIES], health(), EDITION, AUDIENCE, destination, more)
     return destination
+
+
+@pytest.fixture(scope="session")
+def german_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in German, with fewer stories."""
+    destination = tmp_path_factory.mktemp("verlag") / "site"
+    german = replace(AUDIENCE, locale="de-DE", language="de", currency="EUR")
+    told = [tell(story, german) for story in (PROVEN, HOSTILE)]
+    build_site(told, health(), EDITION, german, destination, (wording_page(german), dictionary(german)))
+    return destination
+
+
+def wording_page(audience: Audience) -> Report:
+    """The wording page over a simulated past of 300 tests."""
+    return wording_report(find(simulated_past(300)), audience, EDITION)
+
+
+def dictionary(audience: Audience) -> Report:
+    """The dictionary page of two declared tables, and of one whose names and meanings are hostile."""
+    names = ("table_name", "table_meaning", "column_name", "column_meaning", "data_type")
+    rows = [
+        (table.name, table.grain, name, meaning, "DOUBLE")
+        for table in (ESTIMATES, CHECKS)
+        for name, (_, meaning) in table.columns.items()
+    ]
+    rows.append(("hostile" + "_long" * 30, HOSTILE_NAME, "\u202egnol", "word " * 5_000 + HOSTILE_NAME, "X" * 200))
+    macros = pl.DataFrame(
+        [("lift", "Lift of each variant.", "experiment, metric")],
+        schema=["macro_name", "macro_meaning", "parameters"],
+        orient="row",
+    )
+    return dictionary_report(pl.DataFrame(rows, schema=names, orient="row"), macros, audience)
 
 
 @pytest.fixture(scope="session")

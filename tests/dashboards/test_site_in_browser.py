@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dashboards.brief import brief_letter
 from dashboards.html import render_experiment_file
 from dashboards.phrasing import verdict_words
-from tests.dashboards.builders import HOSTILE, HOSTILE_APPEAL, PROVEN, STORIES, UNDATED, tell
+from tests.dashboards.builders import AUDIENCE, EDITION, HOSTILE, HOSTILE_APPEAL, PROVEN, STORIES, UNDATED, tell
 from tests.dashboards.conftest import Visit
 
 pytestmark = pytest.mark.browser
 
 Opener = Callable[..., Visit]
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ("index.html", "wording.html", "health.html", "about.html", "archive.html", "as-of/2026-11-09/index.html")
+PAGES = (
+    "index.html",
+    "wording.html",
+    "health.html",
+    "about.html",
+    "archive.html",
+    "dictionary.html",
+    "as-of/2026-11-09/index.html",
+)
 TESTS = tuple(f"experiments/{story.id}.html" for story in STORIES)
 
 
@@ -37,6 +47,7 @@ VISITS = [
     *((name, 1280, False) for name in ("index.html", "health.html", TESTS[0], "experiments/hostile.html")),
     *((name, 390, False) for name in ("index.html", TESTS[0])),
     *((name, 1600, True) for name in ("index.html", TESTS[0])),
+    ("dictionary.html", 1600, False),
 ]
 
 
@@ -49,6 +60,46 @@ def test_a_page_opens_from_disk_quietly_fits_and_is_accessible(
     assert opened.requests == [], "nothing is asked of another host"
     assert opened.messages == [], "nothing is said on the console"
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width, "nothing scrolls sideways"
+    assert violations(opened) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "dark"),
+    [
+        ("index.html", 360, True),
+        ("wording.html", 360, True),
+        ("dictionary.html", 360, False),
+        *((f"experiments/{story.id}.html", 360, True) for story in (PROVEN, HOSTILE)),
+        (f"experiments/{PROVEN.id}.html", 1600, False),
+    ],
+)
+def test_a_german_page_holds_its_longer_words(
+    visit: Opener, german_site: Path, name: str, width: int, dark: bool
+) -> None:
+    opened = visit(german_site / name, width=width, dark=dark)
+    opened.walk()
+    assert opened.requests == []
+    assert opened.messages == []
+    assert opened.page.evaluate("document.documentElement.lang").startswith("de")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(opened) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, True), (1600, False)])
+def test_the_brief_opens_as_a_page_and_fits(visit: Opener, tmp_path: Path, width: int, dark: bool) -> None:
+    """As a mail program shows it: pictures by content id are not asked of a host; every text is text."""
+    letter = brief_letter([tell(story) for story in STORIES], AUDIENCE, EDITION)
+    file = tmp_path / "brief.html"
+    body = letter.html
+    for picture in letter.pictures:
+        data = base64.b64encode(picture.png).decode()
+        body = body.replace(f"cid:{picture.name}", f"data:image/png;base64,{data}")
+    file.write_text(body, encoding="utf-8")
+    opened = visit(file, width=width, dark=dark)
+    assert opened.requests == []
+    assert opened.messages == []
+    assert opened.page.locator("script").count() == 0
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert violations(opened) == []
 
 
