@@ -14,6 +14,7 @@ import pytest
 from analysis.decisions import Verdict, decide
 from analysis.inference import means, sequential
 from analysis.inference.estimates import describe_variants, estimate
+from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.trust import run_checks
 from tests.analysis.inference.tables import counts, exposures, money, no_guardrails, plan, row, split, statistics
 
@@ -66,6 +67,38 @@ def test_published_table_of_the_matching_gift_letters() -> None:
     assert verdict["verdict"] == Verdict.KEEP_ASKING
     assert verdict["expected_loss_per_1000"] / 100 == pytest.approx(2.1, abs=0.05)
     assert verdict["loss_threshold_per_1000"] / 100 == pytest.approx(1.63, abs=0.005)
+
+
+@needs(KARLAN_LIST)
+def test_letters_were_randomised_and_red_and_blue_states_are_segments_with_those_of_neither() -> None:
+    """Balance: no covariate known before the letter differs at |t| > 1.96. Segments: 35 letters have no state."""
+    letters = pl.read_csv(KARLAN_LIST)
+    balance = {}
+    for name in ("mrm2", "hpa", "freq", "years", "dormant", "female", "couple"):
+        arm = [letters.filter(pl.col(name) != -999, pl.col("treatment") == t)[name].cast(pl.Float64) for t in (0, 1)]
+        sums = [v for a in arm for v in (a.len(), float(a.sum()), float((a**2).sum()))]
+        balance[name] = (arm[0].len() + arm[1].len(), round(float(means.welch(*sums).p[0]), 2))
+    assert {name: n for name, (n, _) in balance.items()} == {
+        "mrm2": 50_082, "hpa": 50_083, "freq": 50_083, "years": 50_082, "dormant": 50_083, "female": 48_972, "couple": 48_935,
+    }  # fmt: skip
+    assert min(p for _, p in balance.values()) == pytest.approx(0.08, abs=0.005)
+    assert benjamini_hochberg([p for _, p in balance.values()]).min() > 0.25
+
+    state = pl.col("red0").replace_strict({0: "blue", 1: "red", -999: "unknown"})
+    sums = letters.group_by(state.alias("segment"), "treatment").agg(
+        n=pl.len(), x=pl.col("out_gavedum").sum().cast(pl.Int64)
+    )
+    rows = [
+        row("ab"[r["treatment"]], r["n"], r["x"], segment_kind="state", segment=r["segment"], as_of=None)
+        for r in sums.sort("segment", "treatment").iter_rows(named=True)
+    ]
+    found = estimate(statistics(rows), plan(), split({"a": 1.0, "b": 2.0}))
+    sizes = {r["segment"]: (r["n_control"] + r["n"], r["x_control"] + r["x"]) for r in found.iter_rows(named=True)}
+    assert sizes == {"blue": (29_806, 618), "red": (20_242, 415), "unknown": (35, 1)}
+    lifts = dict(found.select("segment", "lift").iter_rows())
+    assert lifts["red"] == pytest.approx((318 / 13_594) / (97 / 6_648) - 1)
+    assert lifts["blue"] == pytest.approx((417 / 19_777) / (201 / 10_029) - 1)
+    assert lifts["unknown"] is None
 
 
 @needs(ASOS)
