@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import subprocess
 import tomllib
@@ -422,12 +421,24 @@ def test_the_analysts_python_runs(published: Path, monkeypatch: pytest.MonkeyPat
     assert names["readers"].height == 43
 
 
-@pytest.mark.parametrize("document", documents(), ids=named)
-def test_queries_after_askwell_query_run(document: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    for line in code_of(document):
-        for sql in re.findall(r'askwell query [^"`]*"([^"]+)"', line):
-            if sql not in ("...", "…", "SQL"):
-                connection.sql(sql).pl()
+def queries_after_askwell_query() -> list[tuple[str, str]]:
+    """Every document that shows a query on the command line, with the query."""
+    return [
+        (named(document), sql)
+        for document in documents()
+        for line in code_of(document)
+        for sql in re.findall(r'askwell query [^"`]*"([^"]+)"', line)
+        if sql not in ("...", "…", "SQL")
+    ]
+
+
+def test_the_readme_shows_a_query() -> None:
+    assert any(document == "README.md" for document, _ in queries_after_askwell_query())
+
+
+@pytest.mark.parametrize(("document", "sql"), queries_after_askwell_query())
+def test_queries_after_askwell_query_answer(document: str, sql: str, connection: duckdb.DuckDBPyConnection) -> None:
+    assert connection.sql(sql).pl().columns, document
 
 
 def test_the_one_line_questions_run(connection: duckdb.DuckDBPyConnection) -> None:
@@ -505,9 +516,3 @@ def test_both_lock_files_pin_the_same_versions() -> None:
     assert {
         name: (version, everything.get(name)) for name, version in core.items() if everything.get(name) != version
     } == {}
-
-
-def test_json_answers_of_the_documents_are_json() -> None:
-    for document in documents():
-        for block in re.findall(r"```json\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
-            json.loads(block)

@@ -47,9 +47,9 @@ def test_every_example_of_the_docstrings_runs(publisher: Published) -> None:
 
 def test_the_python_of_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    for block in re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL
-    ):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks, "docs/python.md shows no Python any more"
+    for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), {})  # noqa: S102 - our own document
 
 
