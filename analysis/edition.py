@@ -21,7 +21,15 @@ from analysis.money import to_minor
 from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
 from analysis.registry import Experiment, catalogue, guardrails, plans, shares
-from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SUFFICIENT_STATISTICS, VARIANT_RESULTS
+from analysis.result_tables import (
+    CHECKS,
+    DECISIONS,
+    ESTIMATES,
+    FUNNEL,
+    SPECIAL_READERS,
+    SUFFICIENT_STATISTICS,
+    VARIANT_RESULTS,
+)
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
@@ -76,6 +84,7 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         as_of,
         warehouse.settings.publisher,
         warehouse.settings.outcomes,
+        warehouse.settings.readers.model_dump(exclude={"employees_file"}),
         [experiment.model_dump_json() for experiment in experiments],
         [(part.scope, part.inputs) for part in warehouse.parts("cohort_cells")],
         warehouse.ledger().height,
@@ -98,6 +107,7 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
             _DAILY_READERS: cohorts.daily_readers,
             FUNNEL.name: cohorts.funnel,
+            SPECIAL_READERS.name: cohorts.special_readers,
         },
     )
     return cohorts.statistics
@@ -111,6 +121,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
 
     statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
+    special = edition_table(warehouse, edition, SPECIAL_READERS.name, SPECIAL_READERS.schema)
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
     metrics = catalogue(experiments)
     surfaces = {experiment.id: experiment.surface for experiment in experiments}
@@ -122,7 +133,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         {
             ESTIMATES.name: estimates,
             VARIANT_RESULTS.name: describe_variants(statistics, plan, share, scales=scales, metrics=metrics),
-            CHECKS.name: run_checks(counts, statistics, estimates, plan, share, metrics=metrics),
+            CHECKS.name: run_checks(counts, statistics, estimates, plan, share, special=special, metrics=metrics),
         },
     )
     return estimates
@@ -167,7 +178,7 @@ def results(
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS)
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
@@ -195,6 +206,7 @@ def results(
                 variant_results=cut[VARIANT_RESULTS.name],
                 checks=cut[CHECKS.name],
                 funnel=cut[FUNNEL.name],
+                special_readers=cut[SPECIAL_READERS.name],
                 decision=current[experiment.id],
                 previous_decision=previous.get(experiment.id),
                 previous_counts=counted.get(experiment.id),

@@ -12,6 +12,7 @@ import polars as pl
 from analysis.branding import Look
 from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
+from analysis.result_tables import SPECIAL_READERS
 
 #: ISO 4217's own code for "no currency is involved": amounts are shown as plain numbers.
 NO_CURRENCY = "XXX"
@@ -62,6 +63,7 @@ class ExperimentResult:
         window_hours: Outcome window.
         counted_to: Last event day that counts for this experiment; before the edition's as_of once it is over.
         has_texts: False for a table that somebody had: what readers saw is not known.
+        special_readers: Readers whom a rule marks, of the edition's as_of; empty for a table that somebody had.
         notes: Sentences that stand on the page as they are (what is not known, what was assumed).
     """
 
@@ -81,3 +83,4 @@ class ExperimentResult:
     has_texts: bool = True
     notes: tuple[str, ...] = ()
     previous_counts: tuple[int, int] | None = None
+    special_readers: pl.DataFrame = field(default_factory=SPECIAL_READERS.frame)

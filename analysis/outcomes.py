@@ -16,6 +16,7 @@ import duckdb
 import polars as pl
 
 from analysis.contract import Kind, stored_columns
+from analysis.erasure import hashed
 from analysis.identity import no_persons, refresh_persons, shown_as_persons
 from analysis.measures import (
     appeal_measures,
@@ -28,18 +29,19 @@ from analysis.measures import (
 )
 from analysis.queries import query
 from analysis.registry import Experiment
-from analysis.settings import Settings
+from analysis.settings import Settings, employee_ids
 from analysis.store import Part, Warehouse, fingerprint, read_parts
 from analysis.vocabulary import APPEAL_EVENTS
 
 #: Tables of cohort statistics, one part an experiment, and the columns of each that count readers. All other columns
 #: are its key: each table adds up over readers, so ranges of them can be computed apart.
 COHORT_TABLES: dict[str, tuple[str, ...]] = {
-    "cohort_cells": ("n", "n_contaminated", "n_seen", *APPEAL_EVENTS),
+    "cohort_cells": ("n", "n_seen", *APPEAL_EVENTS),
     "outcome_changes": ("readers",),
     "pageview_cells": ("readers",),
     "measure_changes": ("x", "s1", "s2", "d1", "d2", "sd"),
     "measure_coverage": ("days", "days_sent"),
+    "left_out_readers": ("readers",),
 }
 
 #: Tables of facts about days, not about readers: they are asked once, whatever the ranges of readers.
@@ -50,7 +52,7 @@ _ASKED_ONCE = ("measure_coverage",)
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 5
+DEFINITIONS = 6
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62
@@ -106,18 +108,32 @@ def refresh_daily_exposures(
         orient="row",
     )
 
+    rules = {experiment.id: warehouse.settings.reader_rules(experiment) for experiment in experiments}
+    assigning = [one for one, rule in rules.items() if rule.several_variants == "as_assigned"]
+    watching = [one for one, rule in rules.items() if rule.overlap != "ignore"]
+    watched = registered if watching else registered.clear()
+
     def definition(day: date) -> object:
         return [
-            (experiment.id, experiment.exposure, [variant.id for variant in experiment.variants])
+            (
+                experiment.id,
+                experiment.exposure,
+                [variant.id for variant in experiment.variants],
+                experiment.id in assigning,
+                bool(watching),
+            )
             for experiment in experiments
             if experiment.starts <= day
         ]
 
     def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.register("registered_variants", registered.to_arrow())
-        connection.register(
-            "registered_experiments", registered.select("experiment_code", "experiment_id").unique().to_arrow()
-        )
+        for name, frame in (
+            ("registered_variants", registered),
+            ("registered_experiments", registered.select("experiment_code", "experiment_id").unique()),
+            ("assigning_variants", registered.filter(pl.col("experiment_id").is_in(assigning))),
+            ("watched_variants", watched),
+        ):
+            connection.register(name, frame.to_arrow())
 
     return _refresh_daily(warehouse, _EXPOSURES, days, definition, prepare, progress)
 
@@ -238,6 +254,7 @@ def refresh_cohorts(
     refresh_persons(warehouse)
     parts = {table: warehouse.parts(table) for table in _COHORT_INPUTS}
     together = warehouse.parts("persons")
+    employees = employee_ids(warehouse.settings)
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
     stale = []
@@ -246,7 +263,7 @@ def refresh_cohorts(
             continue
         if experiment.id in current and any(experiment.starts < day for day in kept.values()):
             continue  # rows it was computed from are gone; its results stay
-        due = _Due.of(experiment, warehouse.settings, as_of, parts, together)
+        due = _Due.of(experiment, warehouse.settings, as_of, parts, together, employees)
         if current.get(experiment.id) != due.mark:
             stale.append(due)
     done = 0
@@ -254,7 +271,7 @@ def refresh_cohorts(
         with warehouse.compute() as connection:
             for batch in _batches(connection, stale):
                 progress(batch[0].experiment.id, done, len(stale))
-                tables = _count(connection, batch, warehouse.settings, together)
+                tables = _count(connection, batch, warehouse.settings, together, employees)
                 for code, due in enumerate(batch):
                     own = {
                         name: frame.filter(pl.col("experiment_code") == code).drop("experiment_code")
@@ -291,14 +308,15 @@ class _Due:
         as_of: date,
         parts: dict[str, list[Part]],
         together: Sequence[Part],
+        employees: Sequence[str],
     ) -> Self:
         counted_to = last_counted_day(experiment, settings, as_of)
+        rules = settings.reader_rules(experiment)
         first, last = experiment.starts.isoformat(), counted_to.isoformat()
-        own = {
-            table: [part for part in found if first <= part.scope <= last]
-            for table, found in parts.items()
-            if _reads(experiment, table)
-        }
+        gifts_from = (experiment.starts - timedelta(days=rules.giving_days)).isoformat()
+        own = {table: [part for part in found if first <= part.scope <= last] for table, found in parts.items()}
+        own = {table: found for table, found in own.items() if _reads(experiment, table)}
+        own[_EARLIER] = [part for part in parts["contributions"] if gifts_from <= part.scope <= last]
         mark = fingerprint(
             DEFINITIONS,
             last,
@@ -313,6 +331,8 @@ class _Due:
             [(name, one.model_dump_json()) for name, one in experiment.measured.items()],
             experiment.primary_metric in experiment.measured,
             settings.outcomes.monthly_retention,
+            rules.model_dump(exclude={"employees_file"}),
+            fingerprint(*sorted(employees)),
             *[part.part_id for found in own.values() for part in found],
             "persons",
             *[part.part_id for part in together],
@@ -332,13 +352,13 @@ _COHORT_INPUTS = (
     "contributions",
     "payment_details",
 )
-_READ_BY = {"daily_visits": "visits", "daily_page_measures": "pages", "daily_appeal_measures": "appeals"}
+#: Contributions before the experiment and in it: who was giving already.
+_EARLIER = "earlier_contributions"
+_READ_BY = {"daily_page_measures": "pages", "daily_appeal_measures": "appeals"}
 
 
 def _reads(experiment: Experiment, table: str) -> bool:
     """Whether an experiment's numbers need a table; one that they do not need must not make them stale."""
-    if table == "daily_visits" and _guards_pageviews(experiment):
-        return True
     return table not in _READ_BY or _READ_BY[table] in sources(experiment)
 
 
@@ -364,7 +384,11 @@ def _together(batch: Sequence[_Due], table: str) -> list[Part]:
 
 
 def _count(
-    connection: duckdb.DuckDBPyConnection, batch: Sequence[_Due], settings: Settings, together: Sequence[Part]
+    connection: duckdb.DuckDBPyConnection,
+    batch: Sequence[_Due],
+    settings: Settings,
+    together: Sequence[Part],
+    employees: Sequence[str],
 ) -> dict[str, pl.DataFrame]:
     """The cohort tables of some experiments, which `experiment_code` numbers in their order.
 
@@ -372,8 +396,7 @@ def _count(
     readers on each basis with their steps; a statement for another metric joins one of them. Readers are taken a range of
     keys at a time; ranges add up because readers do.
     """
-    if together:
-        read_parts(connection, "persons", together, no_persons)
+    read_parts(connection, "persons", together, no_persons)
     for table, empty in (
         ("daily_exposures", _empty_exposures),
         ("daily_visits", _empty_visits),
@@ -381,13 +404,13 @@ def _count(
         ("daily_appeal_measures", _empty_appeal_measures),
         ("contributions", lambda: empty_table("contributions")),
     ):
-        own = f"own_{table}" if together else table
-        read_parts(connection, own, _together(batch, table), empty)
-        if together:
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {shown_as_persons(f'SELECT * FROM {own}')}")
+        read_parts(connection, f"own_{table}", _together(batch, table), empty)
+        rows = f"SELECT * FROM own_{table}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {shown_as_persons(rows) if together else rows}")
     read_parts(
         connection, "payment_details", _together(batch, "payment_details"), lambda: empty_table("payment_details")
     )
+    read_parts(connection, _EARLIER, _together(batch, _EARLIER), lambda: empty_table("contributions"))
     due = [one.experiment for one in batch]
     for name, frame in (
         ("payment_measures", payment_measures(due, settings)),
@@ -399,6 +422,7 @@ def _count(
         connection.register("incoming", frame.to_arrow())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")
         connection.unregister("incoming")
+    _mark(connection, settings, employees)
     for name in ("gift_movements", "contribution_measures"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}")
     (rows,) = connection.execute(
@@ -414,6 +438,24 @@ def _count(
                 continue
             frames.append(connection.sql(query(name)).pl())
     return {name: _added_up(name, frames) for name, frames in found.items()}
+
+
+def _mark(connection: duckdb.DuckDBPyConnection, settings: Settings, employees: Sequence[str]) -> None:
+    """Leave what is known of readers beside their appeal events: `special_readers`, `first_gifts`."""
+    rules = settings.readers
+    connection.execute("SET VARIABLE hash_key = $key", {"key": settings.hash_key().decode("latin-1")})
+    listed = pl.DataFrame({"reader_id": list(employees)}, schema={"reader_id": pl.String})
+    connection.register("incoming", listed.to_arrow())
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE employees AS SELECT {hashed('reader_id')} AS reader_key FROM incoming"
+    )
+    connection.unregister("incoming")
+    rates = {
+        name: getattr(rules, name)
+        for name in ("most_pageviews_a_minute", "most_pageviews_a_day", "most_exposures_a_day")
+    }
+    for name, values in (("special_readers", rates), ("first_gifts", {"giving_days": rules.giving_days})):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}", values)
 
 
 def _added_up(table: str, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -447,6 +489,7 @@ def _counted(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
                 settings.outcomes.refund_days * 24 * _MICROSECONDS_PER_HOUR,
                 due.experiment.exposure == "inserted",
                 _guards_pageviews(due.experiment),
+                settings.reader_rules(due.experiment).left_out,
             )
             for code, due in enumerate(batch)
         ],
@@ -460,6 +503,7 @@ def _counted(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
             "refund_us": pl.Int64,
             "is_inserted": pl.Boolean,
             "counts_pageviews": pl.Boolean,
+            "left_out": pl.Int32,
         },
         orient="row",
     )
@@ -498,8 +542,8 @@ def _empty_exposures() -> str:
     )
     return (
         "SELECT CAST(NULL AS VARCHAR) AS experiment_id, CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, "
-        "CAST(NULL AS BIGINT) AS first_exposure, CAST(NULL AS INTEGER) AS exposures, CAST(NULL AS INTEGER) AS variants, "
-        f"CAST(NULL AS BIGINT) AS first_view, {steps} WHERE false"
+        "CAST(NULL AS BIGINT) AS first_exposure, CAST(NULL AS INTEGER) AS exposures, CAST(NULL AS INTEGER) AS bits, "
+        f"CAST(NULL AS BIGINT) AS first_met, CAST(NULL AS BIGINT) AS first_view, {steps} WHERE false"
     )
 
 
@@ -519,10 +563,22 @@ def _empty_appeal_measures() -> str:
 
 def _empty_visits() -> str:
     return (
-        "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, CAST(NULL AS INTEGER) AS pageviews "
-        "WHERE false"
+        "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, CAST(NULL AS INTEGER) AS pageviews, "
+        "CAST(NULL AS INTEGER) AS most_a_minute WHERE false"
+    )
+
+
+def _empty_left_out() -> str:
+    return (
+        "SELECT CAST(NULL AS VARCHAR) AS experiment_id, CAST(NULL AS BIGINT) AS reader_key, "
+        "CAST(NULL AS INTEGER) AS marks WHERE false"
     )
 
 
 #: SQL that selects no row of a daily partial, for views over a warehouse that has none yet.
-EMPTY_PARTIALS = {"persons": no_persons, "daily_exposures": _empty_exposures, "daily_visits": _empty_visits}
+EMPTY_PARTIALS = {
+    "persons": no_persons,
+    "daily_exposures": _empty_exposures,
+    "daily_visits": _empty_visits,
+    "left_out_readers": _empty_left_out,
+}

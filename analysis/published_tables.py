@@ -15,6 +15,7 @@ from analysis.result_tables import (
     DECISIONS,
     ESTIMATES,
     FUNNEL,
+    SPECIAL_READERS,
     SUFFICIENT_STATISTICS,
     VARIANT_RESULTS,
     ResultTable,
@@ -125,6 +126,7 @@ KEPT_FOR_EVER = (
     CHECKS,
     DECISIONS,
     FUNNEL,
+    SPECIAL_READERS,
     APPEAL_PARTS,
     WORDING_EFFECTS,
 )
@@ -168,7 +170,8 @@ PARTIALS: dict[str, tuple[str, dict[str, str]]] = {
             "day": "Day of the events in the publisher's time zone.",
             "first_exposure": "First exposure of the day, packed: moment, variant, device, reader type (see sql/daily_exposures.sql).",
             "exposures": "Exposures of the day.",
-            "variants": "Variants that were met, as a set of bits.",
+            "bits": "Variants that were met, as a set of bits; 65536 a crawler, 131072 another experiment on the article.",
+            "first_met": "First event of any type, packed: microseconds x 16 + variant; only where readers count as assigned.",
             "first_view": "First view of the day, packed: microseconds x 4 + day shift.",
             **{
                 f"{step}_us": _STEP
@@ -192,6 +195,18 @@ PARTIALS: dict[str, tuple[str, dict[str, str]]] = {
             "reader_key": _READER,
             "day": "Day in the publisher's time zone.",
             "pageviews": "Pages that the reader opened on the day.",
+            "most_a_minute": "Most of them within one minute of the clock; absent with fewer than ten.",
+        },
+    ),
+    "left_out_readers": (
+        "One row per experiment and exposed reader whom a rule of `[readers]` leaves out.",
+        {
+            "experiment_id": "Experiment.",
+            "reader_key": _READER,
+            "variant_code": "Number of the variant, as in `variants`.",
+            "marks": "What is special: 1 several variants, 2 linked variants, 4 overlap, 8 giving already, 16 employee, "
+            "32 crawler, 64 too fast.",
+            "readers": "1.",
         },
     ),
 }

@@ -21,6 +21,7 @@ from analysis.configuration import Section, read_toml
 from analysis.declarations import BUILT_IN, BY_SURFACE, Declaration, MetricName
 from analysis.errors import Mistake, RegistryError
 from analysis.metrics import COUNTED, METRICS, Metric, facts
+from analysis.reader_rules import OwnReaderRules
 
 Slug = Annotated[
     str,
@@ -101,6 +102,7 @@ class Experiment(Section):
         secondary_metrics: Metrics to compute besides those that decide, guard, or belong to the surface.
         metrics: The team's own metrics by name: those of this file, and those of the settings once the registry has
             been read with them.
+        readers: Which readers count, where that differs from the settings.
     """
 
     id: Slug
@@ -127,6 +129,7 @@ class Experiment(Section):
     cap: Annotated[Decimal, Field(gt=0)] | Literal["none"] | None = None
     guardrails: tuple[Guardrail, ...] = ()
     allocation: tuple[Allocation, ...] = ()
+    readers: OwnReaderRules = OwnReaderRules()
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Self:

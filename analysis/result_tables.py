@@ -38,7 +38,11 @@ _EXPERIMENT: dict[str, tuple[DType, str]] = {
 }
 _CELL: dict[str, tuple[DType, str]] = {
     **_EXPERIMENT,
-    "basis": (pl.String, "`exposed`: readers counted from the registered exposure; `viewed`: from the first view."),
+    "basis": (
+        pl.String,
+        "`exposed`: readers counted from the registered exposure; `viewed`: from the first view; `with_…` and `without_…`: as "
+        "exposed, with one rule about readers turned round (see `special_readers`).",
+    ),
     "segment_kind": (pl.String, "`all`, or the name of a segmentation fixed at first exposure, such as `device`."),
     "segment": (pl.String, "`all`, or the value of the segmentation; `unknown` where it was not sent."),
     "metric": (pl.String, "Metric (see the glossary)."),
@@ -186,7 +190,26 @@ FUNNEL = ResultTable(
     },
 )
 
-RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL)
+SPECIAL_READERS = ResultTable(
+    "special_readers",
+    "experiment, as_of, mark, variant (marks that a reader of the experiment has)",
+    {
+        **_EXPERIMENT,
+        "mark": (
+            pl.String,
+            "What is special: several_variants, linked_variants, overlap, already_giving, employees, crawlers, too_fast.",
+        ),
+        "variant_id": (pl.String, "Variant."),
+        "rule": (pl.String, "What `[readers]` says of them: first, as_assigned, count or exclude."),
+        "is_counted": (pl.Boolean, "False where the rule leaves them out."),
+        "readers": (pl.Int64, "Exposed readers with the mark."),
+        "exposed": (pl.Int64, "All exposed readers of the variant, left out or not."),
+        "contributors": (pl.Int64, "Those with the mark who gave inside their window."),
+        "value_minor": (pl.Int64, "What they gave, capped, in minor units of the reporting currency."),
+    },
+)
+
+RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS)
 
 LEDGER = ResultTable(
     "ledger",

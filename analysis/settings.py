@@ -27,6 +27,7 @@ from analysis.contract import KINDS
 from analysis.declarations import Declaration, MetricName
 from analysis.errors import Mistake, SettingsError
 from analysis.metrics import METRICS
+from analysis.reader_rules import ReaderRules
 from analysis.registry import Experiment
 
 SETTINGS_FILE = "askwell.toml"
@@ -209,6 +210,7 @@ class SettingsFile(Section):
     publisher: Publisher
     folders: Folders = Folders()
     identity: Identity = Identity()
+    readers: ReaderRules = ReaderRules()
     outcomes: Outcomes = Outcomes()
     metrics: dict[MetricName, Declaration] = Field(default_factory=dict)
     money: Money = Money()
@@ -247,6 +249,7 @@ class Settings:
     publisher: Publisher
     folders: Folders
     identity: Identity
+    readers: ReaderRules
     outcomes: Outcomes
     metrics: dict[str, Declaration]
     money: Money
@@ -266,6 +269,10 @@ class Settings:
     def window_hours(self, experiment: Experiment) -> int:
         """Outcome window of the experiment in hours."""
         return self.outcomes.window_hours if experiment.window_hours is None else experiment.window_hours
+
+    def reader_rules(self, experiment: Experiment) -> ReaderRules:
+        """Which readers of the experiment count."""
+        return self.readers.with_own(experiment.readers)
 
     def cap(self, experiment: Experiment) -> Decimal | None:
         """Cap of a reader's value in major units of the reporting currency; None for no cap."""
@@ -327,7 +334,7 @@ def read_settings(path: Path) -> Settings:
     content = read_toml(file, SettingsFile, SettingsError)
     base = file.parent
 
-    def absolute(section: Folders | Identity | Money | Delivery) -> dict[str, Path]:
+    def absolute(section: Folders | Identity | ReaderRules | Money | Delivery) -> dict[str, Path]:
         return {
             name: base / value
             for name in type(section).model_fields
@@ -339,6 +346,7 @@ def read_settings(path: Path) -> Settings:
         publisher=content.publisher,
         folders=content.folders.model_copy(update=absolute(content.folders)),
         identity=content.identity.model_copy(update=absolute(content.identity)),
+        readers=content.readers.model_copy(update=absolute(content.readers)),
         outcomes=content.outcomes,
         metrics=dict(content.metrics),
         money=content.money.model_copy(update=absolute(content.money)),
@@ -365,3 +373,21 @@ def _look(file: Path, branding: Branding) -> Look:
     except ValueError as problem:
         mistake = str(problem)
     raise SettingsError(file, [Mistake("branding.logo", str(path), mistake)])
+
+
+def employee_ids(settings: Settings) -> list[str]:
+    """Reader ids that the publisher lists as those of employees; lines that are empty or begin with # are none.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    path = settings.readers.employees_file
+    if path is None:
+        return []
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
+        mistake = Mistake("readers.employees_file", str(path), f"cannot be read ({why}); write one reader id a line")
+        raise SettingsError(settings.file, [mistake]) from None
+    return [line for line in lines if line and not line.startswith("#")]

@@ -17,8 +17,9 @@ from analysis.contract import DEVICES, READER_TYPES
 from analysis.measures import matures_days, unit_of
 from analysis.money import to_minor
 from analysis.outcomes import last_counted_day
+from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
-from analysis.result_tables import FUNNEL, SUFFICIENT_STATISTICS
+from analysis.result_tables import FUNNEL, SPECIAL_READERS, SUFFICIENT_STATISTICS
 from analysis.settings import Settings
 from analysis.store import Warehouse
 from analysis.vocabulary import APPEAL_EVENTS
@@ -51,12 +52,14 @@ class CohortStatistics:
         exposure_counts: One row per experiment, epoch and variant; `n_viewed` are exposed readers who viewed the appeal
             within half an hour of their first exposure. Schema `EXPOSURE_COUNT_SCHEMA`.
         funnel: Schema `FUNNEL`.
+        special_readers: What is special about readers, counted or not. Schema `SPECIAL_READERS`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
     """
 
     statistics: pl.DataFrame
     exposure_counts: pl.DataFrame
     funnel: pl.DataFrame
+    special_readers: pl.DataFrame
     daily_readers: pl.DataFrame
 
 
@@ -66,13 +69,15 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
     known = {part.scope for part in warehouse.parts("cohort_cells")}
     counted = [experiment for experiment in experiments if experiment.id in known]
     facts = _facts(counted, settings, as_of)
-    cells = _named(warehouse, "cohort_cells", counted)
-    changes = _named(warehouse, "outcome_changes", counted)
-    pageviews = _named(warehouse, "pageview_cells", counted)
-    outcomes = _outcomes(changes, facts)
+    all_cells = _named(warehouse, "cohort_cells", counted)
+    all_outcomes = _outcomes(_named(warehouse, "outcome_changes", counted), facts)
+    all_told = pl.concat([all_outcomes, _named(warehouse, "measure_changes", counted)], how="diagonal")
+    cells, outcomes, told, pageviews = (
+        _counted(frame, facts)
+        for frame in (all_cells, all_outcomes, all_told, _named(warehouse, "pageview_cells", counted))
+    )
     readers = cells.filter(pl.col("n") > 0)
     declared = _declared(warehouse, counted)
-    told = pl.concat([outcomes, _named(warehouse, "measure_changes", counted)], how="diagonal")
     metrics = pl.concat(
         [
             facts.select("experiment_id")
@@ -92,13 +97,15 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
         [
             _history(readers, told, facts, metrics),
             _last_day(readers, told, facts, metrics),
+            _turned_round(all_cells, all_told, facts, metrics, counted, settings),
             _dismissals(readers, facts),
             _pageviews(readers, pageviews, facts),
         ]
     )
     return CohortStatistics(
         statistics=statistics.select(list(SUFFICIENT_STATISTICS.columns)),
-        exposure_counts=_exposure_counts(readers, facts),
+        exposure_counts=_exposure_counts(all_cells, facts),
+        special_readers=_special_readers(all_cells, all_outcomes, facts, counted, settings),
         funnel=_funnel(cells, outcomes, facts),
         daily_readers=_daily_readers(readers, facts),
     )
@@ -118,6 +125,7 @@ def _facts(experiments: Sequence[Experiment], settings: Settings, as_of: date) -
                 "as_of": last_counted_day(experiment, settings, as_of),
                 "window_hours": settings.window_hours(experiment),
                 "cap_minor": None if cap is None else to_minor(cap, currency),
+                "left_out": settings.reader_rules(experiment).left_out,
             }
         )
     schema = {
@@ -127,6 +135,7 @@ def _facts(experiments: Sequence[Experiment], settings: Settings, as_of: date) -
         "as_of": pl.Date,
         "window_hours": pl.Int64,
         "cap_minor": pl.Int64,
+        "left_out": pl.Int64,
     }
     return pl.DataFrame(rows, schema=schema)
 
@@ -135,7 +144,7 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "cohort_cells": {
         "basis": pl.String,
         "first_day": pl.Date,
-        **dict.fromkeys(("n", "n_contaminated", "n_seen", *APPEAL_EVENTS), pl.Int64),
+        **dict.fromkeys(("n", "n_seen", *APPEAL_EVENTS), pl.Int64),
     },
     "outcome_changes": {
         "basis": pl.String,
@@ -165,6 +174,7 @@ def _named(warehouse: Warehouse, table: str, experiments: Sequence[Experiment]) 
         "epoch": pl.Int64,
         "device": pl.String,
         "reader_type": pl.String,
+        "marks": pl.Int64,
         **_COHORT_SCHEMA[table],
     }
     by_id = {experiment.id: experiment for experiment in experiments}
@@ -180,6 +190,7 @@ def _named(warehouse: Warehouse, table: str, experiments: Sequence[Experiment]) 
             pl.col("epoch").cast(pl.Int64),
             _decoded("device_code", _DEVICE_NAMES).alias("device"),
             _decoded("reader_type_code", _READER_TYPE_NAMES).alias("reader_type"),
+            pl.col("marks").cast(pl.Int64),
             *[pl.col(name).cast(dtype) for name, dtype in _COHORT_SCHEMA[table].items()],
         )
         for part in warehouse.parts(table)
@@ -190,6 +201,13 @@ def _named(warehouse: Warehouse, table: str, experiments: Sequence[Experiment]) 
 
 def _decoded(column: str, names: Sequence[str]) -> pl.Expr:
     return pl.col(column).cast(pl.Int64).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+
+
+def _counted(frame: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Without the readers whom a rule leaves out."""
+    return frame.join(facts.select("experiment_id", "left_out"), on="experiment_id").filter(
+        pl.col("marks") & pl.col("left_out") == 0
+    )
 
 
 def _outcomes(changes: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
@@ -336,33 +354,133 @@ def _last_day(
     ]
     frames = []
     for basis, kind, segment in cuts:
-        keys = [*_ARM, "segment"]
-        counted = (
-            readers.filter(pl.col("basis") == basis)
-            .with_columns(segment.alias("segment"))
-            .join(facts.select("experiment_id", last_day="as_of"), on="experiment_id")
-        )
-        paid = outcomes.filter(pl.col("basis") == basis).with_columns(segment.alias("segment"))
+        counted, paid = (frame.filter(pl.col("basis") == basis) for frame in (readers, outcomes))
         # A group of readers is looked at only where something is known of it.
-        cut = metrics.filter(pl.col("is_known") & (pl.col("is_on_views") | (basis == "exposed")))
-        waits = pl.col("first_day") + pl.duration(days=pl.col("matures_days"))
-        base = (
-            counted.join(cut.select("experiment_id", "matures_days").unique(), on="experiment_id")
-            .group_by(*keys, "matures_days")
-            .agg(pl.col("n").filter(waits <= pl.col("last_day")).sum())
-            .join(cut, on=["experiment_id", "matures_days"])
-        )
-        frames.append(
-            base.join(paid.group_by(*keys, "metric").agg(pl.col(_SUMS).sum()), on=[*keys, "metric"], how="left")
-            .with_columns(pl.col(_SUMS).fill_null(0))
-            .pipe(_scaled)
-            .join(_tops(paid, keys, facts), on=[*keys, "metric"], how="left")
-            .join(facts.select("experiment_id", last_day="as_of"), on="experiment_id")
-            .with_columns(
-                pl.col("last_day").alias("as_of"), pl.lit(basis).alias("basis"), pl.lit(kind).alias("segment_kind")
+        known = metrics.filter(pl.col("is_known") & (pl.col("is_on_views") | (basis == "exposed")))
+        frames.append(_cut(counted, paid, facts, known, basis=basis, kind=kind, segment=segment))
+    return pl.concat(frames)
+
+
+def _turned_round(
+    cells: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    facts: pl.DataFrame,
+    metrics: pl.DataFrame,
+    experiments: Sequence[Experiment],
+    settings: Settings,
+) -> pl.DataFrame:
+    """Sums on the last day with one rule about readers turned round, the others as they are: one basis for each rule.
+
+    Only rules that concern a reader of the experiment, and only metrics that the viewed basis has, too.
+    """
+    exposed, paid = (frame.filter(pl.col("basis") == "exposed") for frame in (cells, outcomes))
+    wanted = metrics.filter(pl.col("is_known") & pl.col("is_on_views"))
+    frames = []
+    for name, rules in _rules(experiments, settings, exposed).items():
+        for basis in sorted(set(rules.values())):
+            turned = facts.filter(
+                pl.col("experiment_id").is_in([one for one, other in rules.items() if other == basis])
+            ).with_columns(pl.col("left_out") ^ MARKS[name])
+            frames.append(
+                _cut(
+                    _counted(exposed, turned),
+                    _counted(paid, turned),
+                    facts,
+                    wanted,
+                    basis=basis,
+                    kind="all",
+                    segment=pl.lit("all"),
+                )
+            )
+    return pl.concat([SUFFICIENT_STATISTICS.frame(), *frames])
+
+
+def _rules(experiments: Sequence[Experiment], settings: Settings, exposed: pl.DataFrame) -> dict[str, dict[str, str]]:
+    """By name of a mark, the experiments that have such readers, and the basis that turns their rule round."""
+    there = exposed.filter(pl.col("n") > 0).select("experiment_id", "marks").unique()
+    found: dict[str, dict[str, str]] = {}
+    for name, bit in MARKS.items():
+        marked = set(there.filter(pl.col("marks") & bit != 0)["experiment_id"])
+        rules = {one.id: getattr(settings.reader_rules(one), name) for one in experiments if one.id in marked}
+        found[name] = {one: flipped(name, rule) for one, rule in rules.items()}
+    return found
+
+
+def _special_readers(
+    cells: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    facts: pl.DataFrame,
+    experiments: Sequence[Experiment],
+    settings: Settings,
+) -> pl.DataFrame:
+    """One row per experiment, variant and mark that a reader of the experiment has: readers, contributors, value."""
+    exposed = cells.filter((pl.col("basis") == "exposed") & (pl.col("n") > 0))
+    paid = outcomes.filter((pl.col("basis") == "exposed") & pl.col("metric").is_in(["conversion", "value"]))
+    keys = ["experiment_id", "variant_id"]
+    frames = []
+    for name, bit in MARKS.items():
+        marked = pl.col("marks") & bit != 0
+        rules = {one.id: str(getattr(settings.reader_rules(one), name)) for one in experiments}
+        arms = exposed.filter(marked.any().over("experiment_id"))
+        given = (
+            paid.filter(marked)
+            .group_by(keys)
+            .agg(
+                contributors=pl.col("x").filter(pl.col("metric") == "conversion").sum(),
+                value_minor=pl.col("s1").filter(pl.col("metric") == "value").sum(),
             )
         )
-    return pl.concat([_shaped(frame) for frame in frames])
+        frames.append(
+            arms.group_by(keys)
+            .agg(readers=pl.col("n").filter(marked).sum(), exposed=pl.col("n").sum())
+            .join(given, on=keys, how="left")
+            .with_columns(
+                pl.col("contributors", "value_minor").fill_null(0),
+                mark=pl.lit(name),
+                rule=pl.col("experiment_id").replace_strict(rules, return_dtype=pl.String),
+            )
+        )
+    return (
+        pl.concat(frames, how="vertical_relaxed")
+        .with_columns(is_counted=pl.col("rule") != "exclude")
+        .join(facts.select("experiment_id", "as_of"), on="experiment_id")
+        .select(pl.col(name).cast(dtype) for name, dtype in SPECIAL_READERS.schema.items())
+        .sort("experiment_id", "mark", "variant_id")
+    )
+
+
+def _cut(
+    readers: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    facts: pl.DataFrame,
+    metrics: pl.DataFrame,
+    *,
+    basis: str,
+    kind: str,
+    segment: pl.Expr,
+) -> pl.DataFrame:
+    """Sums on the last day of the readers given, by segment, for the metrics given."""
+    keys = [*_ARM, "segment"]
+    last_days = facts.select("experiment_id", last_day="as_of")
+    counted = readers.with_columns(segment.alias("segment")).join(last_days, on="experiment_id")
+    paid = outcomes.with_columns(segment.alias("segment"))
+    waits = pl.col("first_day") + pl.duration(days=pl.col("matures_days"))
+    base = (
+        counted.join(metrics.select("experiment_id", "matures_days").unique(), on="experiment_id")
+        .group_by(*keys, "matures_days")
+        .agg(pl.col("n").filter(waits <= pl.col("last_day")).sum())
+        .join(metrics, on=["experiment_id", "matures_days"])
+    )
+    return _shaped(
+        base.join(paid.group_by(*keys, "metric").agg(pl.col(_SUMS).sum()), on=[*keys, "metric"], how="left")
+        .with_columns(pl.col(_SUMS).fill_null(0))
+        .pipe(_scaled)
+        .join(_tops(paid, keys, facts), on=[*keys, "metric"], how="left")
+        .join(last_days, on="experiment_id")
+        .with_columns(
+            pl.col("last_day").alias("as_of"), pl.lit(basis).alias("basis"), pl.lit(kind).alias("segment_kind")
+        )
+    )
 
 
 def _tops(outcomes: pl.DataFrame, keys: Sequence[str], facts: pl.DataFrame) -> pl.DataFrame:
@@ -422,17 +540,21 @@ def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(dtype) for name, dtype in SUFFICIENT_STATISTICS.schema.items())
 
 
-def _exposure_counts(readers: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
-    joined = readers.join(facts.select("experiment_id", "as_of", "window_hours"), on="experiment_id")
+def _exposure_counts(cells: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+    """Readers who count, and beside them those who met several variants, whether or not these count."""
+    joined = cells.filter((pl.col("basis") == "exposed") & (pl.col("n") > 0)).join(
+        facts.select("experiment_id", "as_of", "window_hours", "left_out"), on="experiment_id"
+    )
     matures = pl.col("first_day") + pl.duration(hours=pl.col("window_hours"))
-    exposed = pl.col("basis") == "exposed"
+    counted = pl.col("marks") & pl.col("left_out") == 0
+    mixed = (pl.col("marks") & CONTAMINATED != 0) & (pl.col("marks") & pl.col("left_out") & ~CONTAMINATED == 0)
     return (
         joined.group_by(*_ARM, "as_of")
         .agg(
-            pl.col("n").filter(exposed).sum(),
-            pl.col("n_seen").filter(exposed).sum().alias("n_viewed"),
-            pl.col("n_contaminated").filter(exposed).sum(),
-            pl.col("n").filter(exposed & (matures > pl.col("as_of"))).sum().alias("n_immature"),
+            pl.col("n").filter(counted).sum(),
+            pl.col("n_seen").filter(counted).sum().alias("n_viewed"),
+            pl.col("n").filter(mixed).sum().alias("n_contaminated"),
+            pl.col("n").filter(counted & (matures > pl.col("as_of"))).sum().alias("n_immature"),
         )
         .select(pl.col(name).cast(dtype) for name, dtype in EXPOSURE_COUNT_SCHEMA.items())
         .sort(_ARM)

@@ -17,12 +17,14 @@ from scipy import special
 from analysis import srm
 from analysis.inference import sequential
 from analysis.metrics import METRICS, Metric
-from analysis.result_tables import CHECKS
+from analysis.result_tables import CHECKS, SPECIAL_READERS
 
 _WARN_LOG_E, _BLOCK_LOG_E = math.log(100), math.log(1000)
 #: e-value on either basis from which a disagreement in sign counts.
 _BASIS_LOG_E = math.log(20)
 _CONTAMINATED = (0.001, 0.01)
+#: Those left out are few: the prior of their split looks for shares that are off by about a tenth.
+_LEFT_OUT_CONCENTRATION = 100.0
 _LARGEST_GIFT = 0.10
 _POOLED = 0.5
 _NOVELTY_Z = float(-special.ndtri(0.005))
@@ -37,6 +39,7 @@ CHECK_NAMES = (
     "sample_ratio",
     "contamination",
     "contamination_by_variant",
+    "left_out_by_variant",
     "denominator",
     "basis_agreement",
     "cap_agreement",
@@ -54,6 +57,7 @@ def run_checks(
     plans: pl.DataFrame,
     shares: pl.DataFrame,
     *,
+    special: pl.DataFrame | None = None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Return the outcome of every trust check.
@@ -65,6 +69,7 @@ def run_checks(
         statistics: Schema `SUFFICIENT_STATISTICS`; earlier days serve the check for novelty.
         estimates: Schema `ESTIMATES`, made from these statistics.
         plans, shares: `registry.PLAN_SCHEMA`, `registry.SHARE_SCHEMA`.
+        special: Readers whom a rule marks, counted or not: schema `SPECIAL_READERS`; None where nobody looked.
         metrics: The metrics by name, a team's own among them (`registry.catalogue`).
 
     Returns:
@@ -83,6 +88,7 @@ def run_checks(
     rows = [
         _sample_ratio(planned, exposure_counts, statistics),
         *_contamination(planned),
+        _left_out(planned, special),
         _denominator(planned),
         _basis_agreement(today, primary),
         _cap_agreement(today),
@@ -204,18 +210,20 @@ def _planned(counts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _log_e(planned: pl.DataFrame, count: pl.Expr, weight: pl.Expr) -> pl.DataFrame:
+def _log_e(
+    planned: pl.DataFrame, count: pl.Expr, weight: pl.Expr, *, concentration: float = srm.CONCENTRATION
+) -> pl.DataFrame:
     """Log e-value of the counts against the weights, added over epochs: one row per experiment and as_of."""
     frame = planned.select(*_DAY, "stratum", n=count.cast(pl.Float64), w=weight).with_columns(
         s=pl.col("w") / pl.col("w").sum().over("stratum")
     )
-    terms = srm.log_e_terms(frame["n"].to_numpy(), frame["s"].to_numpy())
+    terms = srm.log_e_terms(frame["n"].to_numpy(), frame["s"].to_numpy(), concentration=concentration)
     by_epoch = (
         frame.with_columns(term=pl.Series(terms))
         .group_by("stratum", maintain_order=True)
         .agg(pl.first(*_DAY), pl.col("term").sum(), pl.col("n").sum())
     )
-    total = srm.log_e_total(by_epoch["n"].to_numpy())
+    total = srm.log_e_total(by_epoch["n"].to_numpy(), concentration=concentration)
     return (
         by_epoch.with_columns(log_e=pl.col("term") + pl.Series(total))
         .group_by(_DAY, maintain_order=True)
@@ -345,6 +353,59 @@ def _contamination(planned: pl.DataFrame) -> list[pl.DataFrame]:
             detail={"readers": pl.col("readers")},
         ),
     ]
+
+
+def _left_out(planned: pl.DataFrame, special: pl.DataFrame | None) -> pl.DataFrame:
+    """Do the readers whom rules leave out split as planned? Those of several variants have a check of their own.
+
+    A rule asks for what happened after the draw (a rate, a crawler's mark), so that a wording could move it. Epochs are
+    taken together: the plan is that of all exposed readers.
+    """
+    days = planned.group_by(_DAY, maintain_order=True).agg(
+        n=pl.col("n").sum(), unplanned=pl.col("share").is_null().any()
+    )
+    left = (SPECIAL_READERS.frame() if special is None else special).filter(
+        ~pl.col("is_counted") & ~pl.col("mark").is_in(["several_variants", "linked_variants"])
+    )
+    shares = planned.with_columns(weight=pl.col("share") * pl.col("n").sum().over("stratum"))
+    arms = shares.group_by([*_DAY, "variant_id"], maintain_order=True).agg(pl.col("weight").sum())
+    counted = arms.join(left.select(*_DAY, "variant_id", "mark", "readers"), on=[*_DAY, "variant_id"])
+    found = days.with_columns(log_e=pl.lit(None, dtype=pl.Float64), mark=pl.lit(None, dtype=pl.String)).clear()
+    usable = counted.filter((pl.col("weight") > 0).all().over(*_DAY, "mark"))
+    if not usable.is_empty():
+        numbered = usable.with_columns(stratum=pl.struct(*_DAY, "mark").rank("dense"))
+        by_mark = pl.concat(
+            [
+                _log_e(one, pl.col("readers"), pl.col("weight"), concentration=_LEFT_OUT_CONCENTRATION).with_columns(
+                    mark=pl.lit(str(mark))
+                )
+                for (mark,), one in numbered.partition_by("mark", as_dict=True).items()
+            ]
+        )
+        found = by_mark.sort("log_e", descending=True).group_by(_DAY, maintain_order=True).first()
+    texts = (
+        counted.with_columns(_keys(counted["variant_id"]).alias("key"), _json(counted["readers"]))
+        .group_by(*_DAY, "mark", maintain_order=True)
+        .agg(_by_key("readers"))
+    )
+    rows = days.join(
+        found.select(*_DAY, "log_e", "mark"), on=_DAY, nulls_equal=True, how="left", maintain_order="left"
+    ).join(texts, on=[*_DAY, "mark"], nulls_equal=True, how="left", maintain_order="left")
+    return _outcomes(
+        rows.with_columns(
+            reason=pl.when(pl.lit(special is None))
+            .then(pl.lit("not_counted"))
+            .when(pl.col("unplanned"))
+            .then(pl.lit("no_planned_share"))
+            .when(pl.col("n") == 0)
+            .then(pl.lit("no_exposure"))
+        ),
+        "left_out_by_variant",
+        statistic=pl.col("log_e").fill_null(0.0),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={"mark": pl.lit('"') + pl.col("mark") + pl.lit('"'), "readers": pl.col("readers")},
+    )
 
 
 def _denominator(planned: pl.DataFrame) -> pl.DataFrame:

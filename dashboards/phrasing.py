@@ -1339,6 +1339,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "sample_ratio": (marked("Split as planned"), marked("readers were not split as planned")),
     "contamination": (marked("One wording a reader"), marked("too many readers saw two wordings")),
     "contamination_by_variant": (marked("Readers of two wordings, evenly spread"), marked("readers changed wording unevenly")),
+    "left_out_by_variant": (marked("Readers left out, evenly spread"), marked("readers were left out unevenly")),
     "denominator": (marked("Seen alike"), marked("the wordings were not seen equally often")),
     "basis_agreement": (marked("Both ways to count agree"), marked("the two ways to count readers disagree")),
     "cap_agreement": (marked("Same sign with and without the cap"), marked("the cap turns the result round")),
@@ -1482,6 +1483,22 @@ def _spread_sentence(findings: Sequence[_Finding]) -> str | None:
     if findings[0].status == "pass":
         return say("Readers who saw two wordings are spread over the wordings as chance would have it.")
     return say("Readers who saw two wordings started in one of them more often than chance would have it.")
+
+
+def _left_out_sentence(findings: Sequence[_Finding]) -> str | None:
+    found, say = findings[0], findings[0].spoken.say
+    if found.status == "pass":
+        return say("Readers whom the rules leave out are spread over the wordings as chance would have it.")
+    readers = found.detail.get("readers")
+    if not isinstance(readers, dict):
+        return None
+    counts = [
+        f"{arm.letter} {found.spoken.count(float(readers[arm.id]))}" for arm in found.reading.arms if arm.id in readers
+    ]
+    return say(
+        "The rules leave out more readers of one wording than of another than chance would ({counts}). See who is counted.",
+        counts="; ".join(counts),
+    )
 
 
 def _denominator_sentence(findings: Sequence[_Finding]) -> str | None:
@@ -1635,6 +1652,7 @@ _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "sample_ratio": _split_sentence,
     "contamination": _contamination_sentence,
     "contamination_by_variant": _spread_sentence,
+    "left_out_by_variant": _left_out_sentence,
     "denominator": _denominator_sentence,
     "basis_agreement": _basis_sentence,
     "cap_agreement": _cap_sentence,

@@ -56,6 +56,7 @@ from dashboards.charts import (
     clear_of_zero,
     day_ticks,
 )
+from dashboards.counted_readers import counted_readers
 from dashboards.metric_rows import other_metrics
 from dashboards.phrasing import (
     Voice,
@@ -143,6 +144,7 @@ def experiment_report(result: ExperimentResult) -> Page:
             _money(reading, spoken),
             _wordings(reading, spoken),
             _trust(reading, spoken),
+            counted_readers(reading, spoken),
             _evidence(reading, spoken),
             _funnel(reading, spoken),
             _split(reading, spoken),

@@ -22,6 +22,7 @@ from analysis.database import open_database
 from analysis.declarations import BUILT_IN, Declaration, Measure
 from analysis.edition import draft, publish, write_decisions, write_estimates, write_statistics
 from analysis.metrics import METRICS
+from analysis.reader_rules import OwnReaderRules
 from analysis.registry import (
     GUARDRAIL_METRICS,
     PRIMARY_METRICS,
@@ -144,7 +145,7 @@ def default_in_words(field: FieldInfo) -> str:
             return f'`"{text}"`'
         case tuple():
             return "`[]`"
-        case dict():
+        case dict() | Section():
             return "`{}`"
         case bool() as value:
             return f"`{str(value).lower()}`"
@@ -170,6 +171,7 @@ SECTIONS: dict[str, type[Section]] = {
     "[variants.appeal]": Appeal,
     "[[guardrails]]": Guardrail,
     "[[allocation]]": Allocation,
+    "[readers] of an experiment": OwnReaderRules,
 }
 
 

@@ -1,5 +1,5 @@
 -- Readers of the experiments being counted, by cohort.
--- Grain: experiment, basis, variant, epoch, device, reader type, first day. Reads: merged_readers, reader_steps,
+-- Grain: experiment, basis, variant, epoch, device, reader type, marks, first day. Reads: merged_readers, reader_steps,
 -- counted_experiments.
 -- A step counts where it was reached before the outcome window ended; readers without exposure have no window.
 -- n_seen counts a view within half an hour of the first exposure: a view at a later visit tells of the reader's return,
@@ -14,10 +14,10 @@ WITH everyone AS (
         m.epoch,
         m.device_code,
         m.reader_type_code,
+        m.marks,
         m.exposed_day,
         CASE WHEN m.exposed_us IS NOT NULL THEN m.viewed_day END AS viewed_day,
         count(*) AS readers,
-        count(CASE WHEN m.is_contaminated AND m.exposed_us IS NOT NULL THEN 1 END) AS contaminated,
         count(CASE WHEN m.viewed_us < m.exposed_us + 1800000000 THEN 1 END) AS seen,
         count(CASE WHEN coalesce(m.viewed_us < m.exposed_us + c.window_us, m.viewed_us IS NOT NULL) THEN 1 END) AS viewed,
         count(CASE WHEN c.is_inserted AND m.exposed_us < m.viewed_us + c.window_us THEN 1 END) AS inserted_by_view
@@ -29,6 +29,7 @@ WITH everyone AS (
         m.epoch,
         m.device_code,
         m.reader_type_code,
+        m.marks,
         m.exposed_day,
         CASE WHEN m.exposed_us IS NOT NULL THEN m.viewed_day END
 ),
@@ -39,6 +40,7 @@ stepping AS (
         m.epoch,
         m.device_code,
         m.reader_type_code,
+        m.marks,
         m.exposed_us,
         m.exposed_day,
         m.viewed_us,
@@ -70,9 +72,9 @@ counted AS (
         epoch,
         device_code,
         reader_type_code,
+        marks,
         exposed_day AS first_day,
         CASE WHEN exposed_day IS NOT NULL THEN readers ELSE 0 END AS n,
-        contaminated AS n_contaminated,
         seen AS n_seen,
         viewed,
         CASE WHEN exposed_day IS NOT NULL THEN readers ELSE 0 END AS exposures
@@ -85,9 +87,9 @@ counted AS (
         epoch,
         device_code,
         reader_type_code,
+        marks,
         viewed_day AS first_day,
         readers AS n,
-        contaminated AS n_contaminated,
         readers AS n_seen,
         readers AS viewed,
         inserted_by_view AS exposures
@@ -102,9 +104,9 @@ cells AS (
         k.epoch,
         k.device_code,
         k.reader_type_code,
+        k.marks,
         k.first_day,
         sum(k.n) AS n,
-        sum(k.n_contaminated) AS n_contaminated,
         sum(k.n_seen) AS n_seen,
         0 AS eligible,
         sum(CASE WHEN c.is_inserted THEN k.exposures ELSE 0 END) AS inserted,
@@ -118,7 +120,7 @@ cells AS (
     FROM counted AS k
     JOIN counted_experiments AS c ON c.experiment_code = k.experiment_code
     GROUP BY
-        k.experiment_code, k.basis, k.variant_code, k.epoch, k.device_code, k.reader_type_code, k.first_day
+        k.experiment_code, k.basis, k.variant_code, k.epoch, k.device_code, k.reader_type_code, k.marks, k.first_day
     UNION ALL
     SELECT
         experiment_code,
@@ -127,9 +129,9 @@ cells AS (
         epoch,
         device_code,
         reader_type_code,
+        marks,
         first_day,
         0 AS n,
-        0 AS n_contaminated,
         0 AS n_seen,
         count(CASE WHEN coalesce(eligible_us < first_us + window_us, eligible_us IS NOT NULL) THEN 1 END) AS eligible,
         count(CASE WHEN coalesce(inserted_us < first_us + window_us, inserted_us IS NOT NULL) THEN 1 END) AS inserted,
@@ -142,7 +144,7 @@ cells AS (
         count(CASE WHEN coalesce(blocked_us < first_us + window_us, blocked_us IS NOT NULL) THEN 1 END) AS blocked,
         count(CASE WHEN coalesce(registered_us < first_us + window_us, registered_us IS NOT NULL) THEN 1 END) AS registered
     FROM based
-    GROUP BY experiment_code, basis, variant_code, epoch, device_code, reader_type_code, first_day
+    GROUP BY experiment_code, basis, variant_code, epoch, device_code, reader_type_code, marks, first_day
 )
 SELECT
     experiment_code,
@@ -151,9 +153,9 @@ SELECT
     epoch,
     device_code,
     reader_type_code,
+    marks,
     first_day,
     CAST(sum(n) AS BIGINT) AS n,
-    CAST(sum(n_contaminated) AS BIGINT) AS n_contaminated,
     CAST(sum(n_seen) AS BIGINT) AS n_seen,
     CAST(sum(eligible) AS BIGINT) AS eligible,
     CAST(sum(inserted) AS BIGINT) AS inserted,
@@ -165,4 +167,4 @@ SELECT
     CAST(sum(blocked) AS BIGINT) AS blocked,
     CAST(sum(registered) AS BIGINT) AS registered
 FROM cells
-GROUP BY experiment_code, basis, variant_code, epoch, device_code, reader_type_code, first_day
+GROUP BY experiment_code, basis, variant_code, epoch, device_code, reader_type_code, marks, first_day

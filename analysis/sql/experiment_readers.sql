@@ -19,7 +19,7 @@ SELECT
     b.epoch,
     b.device_code,
     b.reader_type_code,
-    b.is_contaminated,
+    b.marks,
     s.eligible_us,
     CASE WHEN c.is_inserted THEN b.exposed_us ELSE s.inserted_us END AS inserted_us,
     b.viewed_us,

@@ -1,5 +1,5 @@
 -- How the sums of every declared metric changed from day to day, exact in 128-bit integers.
--- Grain: experiment, basis, variant, epoch, device, reader type, first day, metric, outcome day.
+-- Grain: experiment, basis, variant, epoch, device, reader type, marks, first day, metric, outcome day.
 -- Reads: merged_readers, counted_experiments, counted_measures, daily_visits, daily_page_measures, daily_appeal_measures,
 -- contribution_measures, counted_metrics.
 -- Per reader and day the amounts so far are taken before and after the day, made into the reader's numerator y and
@@ -35,7 +35,8 @@ asked AS (
         r.variant_code,
         r.epoch,
         r.device_code,
-        r.reader_type_code
+        r.reader_type_code,
+        r.marks
     FROM readers AS r
     JOIN counted_experiments AS c ON c.experiment_code = r.experiment_code
     JOIN counted_measures AS k
@@ -93,13 +94,14 @@ daily AS (
         epoch,
         device_code,
         reader_type_code,
+        marks,
         first_day,
         outcome_day,
         CAST(sum(CASE WHEN is_denominator THEN 0 ELSE amount END) AS BIGINT) AS numerator,
         CAST(sum(CASE WHEN is_denominator THEN amount ELSE 0 END) AS BIGINT) AS denominator
     FROM found
     GROUP BY
-        experiment_code, metric, basis, reader_key, variant_code, epoch, device_code, reader_type_code, first_day, outcome_day
+        experiment_code, metric, basis, reader_key, variant_code, epoch, device_code, reader_type_code, marks, first_day, outcome_day
 ),
 running AS (
     SELECT
@@ -118,6 +120,7 @@ told AS (
         r.epoch,
         r.device_code,
         r.reader_type_code,
+        r.marks,
         r.first_day,
         CASE WHEN m.is_matured_only THEN r.first_day + m.matures_days ELSE r.outcome_day END AS outcome_day,
         m.is_among,
@@ -157,6 +160,7 @@ SELECT
     epoch,
     device_code,
     reader_type_code,
+    marks,
     first_day,
     metric,
     outcome_day,
@@ -168,4 +172,4 @@ SELECT
     CAST(sum(y1 * d1 - y0 * d0) AS DECIMAL(38, 0)) AS sd
 FROM wide
 GROUP BY
-    experiment_code, basis, variant_code, epoch, device_code, reader_type_code, first_day, metric, outcome_day
+    experiment_code, basis, variant_code, epoch, device_code, reader_type_code, marks, first_day, metric, outcome_day

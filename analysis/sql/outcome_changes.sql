@@ -1,5 +1,5 @@
 -- How the histogram of readers by value changed from day to day: -1 where a reader left a value, +1 where one arrived.
--- Grain: experiment, basis, variant, epoch, device, reader type, first day, metric, outcome day, value.
+-- Grain: experiment, basis, variant, epoch, device, reader type, marks, first day, metric, outcome day, value.
 -- Reads: merged_readers, gift_movements, counted_experiments.
 -- Summed over outcome days up to any day d it is the exact histogram of contributors as of d, so one pass serves every
 -- day of the evidence chart. A fully refunded contributor stays, at value 0: the conversion is not taken back.
@@ -12,6 +12,7 @@ WITH gave AS (
         r.epoch,
         r.device_code,
         r.reader_type_code,
+        r.marks,
         r.exposed_us,
         r.exposed_day,
         r.viewed_us,
@@ -48,6 +49,7 @@ paid AS (
         epoch,
         device_code,
         reader_type_code,
+        marks,
         first_day,
         day AS outcome_day,
         sum(cash) AS cash,
@@ -57,7 +59,7 @@ paid AS (
         AND gift_us < first_us + window_us
         AND (NOT is_refund OR at_us < first_us + refund_us)
     GROUP BY
-        experiment_code, basis, reader_key, variant_code, epoch, device_code, reader_type_code, first_day, day
+        experiment_code, basis, reader_key, variant_code, epoch, device_code, reader_type_code, marks, first_day, day
 ),
 running AS (
     SELECT
@@ -86,6 +88,7 @@ SELECT
     epoch,
     device_code,
     reader_type_code,
+    marks,
     first_day,
     metric,
     outcome_day,
@@ -99,6 +102,7 @@ GROUP BY
     epoch,
     device_code,
     reader_type_code,
+    marks,
     first_day,
     metric,
     outcome_day,

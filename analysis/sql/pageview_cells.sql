@@ -1,5 +1,5 @@
 -- Readers by their pageviews on the day of first exposure and the six days after it.
--- Grain: experiment, variant, epoch, device, reader type, first day (basis `exposed`), pageviews. Reads: merged_readers,
+-- Grain: experiment, variant, epoch, device, reader type, marks, first day (basis `exposed`), pageviews. Reads: merged_readers,
 -- daily_visits, counted_experiments; only experiments that guard pageviews.
 -- A histogram, because readers can be taken out of it again exactly; readers without a pageview are not in it: their
 -- number follows from cohort_cells.
@@ -11,6 +11,7 @@ WITH visited AS (
         r.epoch,
         r.device_code,
         r.reader_type_code,
+        r.marks,
         r.exposed_day AS first_day,
         sum(v.pageviews) AS pageviews
     FROM merged_readers AS r
@@ -22,7 +23,7 @@ WITH visited AS (
         AND v.day >= r.exposed_day
         AND v.day < r.exposed_day + 7
     GROUP BY
-        r.experiment_code, r.reader_key, r.variant_code, r.epoch, r.device_code, r.reader_type_code, r.exposed_day
+        r.experiment_code, r.reader_key, r.variant_code, r.epoch, r.device_code, r.reader_type_code, r.marks, r.exposed_day
 )
 SELECT
     experiment_code,
@@ -30,8 +31,9 @@ SELECT
     epoch,
     device_code,
     reader_type_code,
+    marks,
     first_day,
     CAST(pageviews AS BIGINT) AS pageviews,
     count(*) AS readers
 FROM visited
-GROUP BY experiment_code, variant_code, epoch, device_code, reader_type_code, first_day, pageviews
+GROUP BY experiment_code, variant_code, epoch, device_code, reader_type_code, marks, first_day, pageviews

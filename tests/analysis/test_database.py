@@ -56,7 +56,7 @@ def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
             )
             for number in range(readers)
         ]
-        + [appeal_event("10-27 12:00", "last")],
+        + [appeal_event("10-27 12:00", "last", reader_type="subscriber")],
     )
     publisher.land("pageviews", [pageview(f"10-{2 + number % 8:02d} 11:59", f"r{number}") for number in range(50)])
     publisher.land(

@@ -87,23 +87,21 @@ def test_one_person_on_two_devices_is_asked_once(publisher: TestPublisher) -> No
     assert cell(found.statistics, "conversion", "current")["n"] == 2
 
 
-def test_a_person_who_met_two_variants_is_contamination(publisher: TestPublisher) -> None:
+def test_a_person_who_met_two_variants_is_contamination_and_left_out(publisher: TestPublisher) -> None:
     publisher.land(
         "appeal_events",
         [
             appeal_event("10-05 12:00", "phone", "thanks"),
             appeal_event("10-06 12:00", "laptop", "current"),
+            appeal_event("10-06 12:00", "tablet", "thanks"),
             appeal_event("10-27 12:00", "x"),
         ],
     )
     publisher.land("identity_links", [link("phone", "account:7"), link("laptop", "account:7")])
-    publisher.statistics()
-    with duckdb.connect() as connection:
-        paths = [str(part.path) for part in publisher.warehouse.parts("cohort_cells")]
-        rows = connection.execute(
-            "SELECT sum(n_contaminated) FROM read_parquet($paths) WHERE basis = 'exposed'", {"paths": paths}
-        ).fetchall()
-    assert rows == [(1,)]
+    found = publisher.statistics()
+    assert dict(found.exposure_counts.select("variant_id", "n_contaminated").iter_rows()) == {"thanks": 1, "current": 0}
+    assert cell(found.statistics, "conversion", "thanks")["n"] == 1
+    assert cell(found.statistics, "conversion", "thanks", basis="with_linked_variants")["n"] == 2
 
 
 def test_analysts_find_the_same_readers(publisher: TestPublisher) -> None:

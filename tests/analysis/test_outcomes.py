@@ -134,7 +134,7 @@ def test_a_reader_of_two_variants_who_was_never_exposed_is_counted_under_the_fir
     publisher.statistics()
     (part,) = publisher.warehouse.parts("cohort_cells")
     cells = pl.read_parquet(part.path).filter(pl.col("first_day").is_null())
-    assert cells.select("variant_code", "eligible", "n", "n_contaminated").rows() == [(0, 1, 0, 0)]
+    assert cells.select("variant_code", "eligible", "n").rows() == [(0, 1, 0)]
 
 
 def test_a_refund_takes_the_value_and_leaves_the_conversion(publisher: TestPublisher) -> None:

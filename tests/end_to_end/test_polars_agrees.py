@@ -312,7 +312,7 @@ def counted_by_cohort_tables(published: Published) -> pl.DataFrame:
         named = pl.col("variant_code").cast(pl.Int64).replace_strict(variants, return_dtype=pl.String)
         cells, changes = (
             pl.concat([pl.read_parquet(part.path) for part in published.warehouse.parts(table, [experiment.id])])
-            .filter(pl.col("basis") == "exposed")
+            .filter(pl.col("basis") == "exposed", pl.col("marks") & published.settings.readers.left_out == 0)
             .with_columns(named.alias("variant_id"))
             for table in ("cohort_cells", "outcome_changes")
         )

@@ -1,5 +1,6 @@
--- Readers as the statistics count them: first exposure decides day, variant and segments.
--- Grain: experiment, reader. Key: experiment_id, reader_key. Reads: daily_exposures, experiments, variants.
+-- Readers as the statistics count them: first exposure decides day, variant and segments; an experiment that counts readers
+-- as assigned takes the variant of their first event. Readers whom a rule leaves out stand in left_out_readers.
+-- Grain: experiment, reader. Key: experiment_id, reader_key. Reads: daily_exposures, left_out_readers, experiments, variants.
 SELECT
     m.experiment_id,
     m.reader_key,
@@ -21,11 +22,15 @@ FROM (
         min(d.first_exposure) AS first_exposure,
         min(CASE WHEN d.first_exposure IS NOT NULL THEN d.day END) AS first_day,
         sum(d.exposures)::BIGINT AS exposures,
-        bit_count(bit_or(d.variants)) > 1 AS is_contaminated
+        bit_count(bit_or(d.bits) & 65535) > 1 AS is_contaminated,
+        min(d.first_met) % 16 AS assigned_variant
     FROM daily_exposures AS d
     JOIN experiments AS e ON e.experiment_id = d.experiment_id AND d.day BETWEEN e.starts AND e.counted_to
     GROUP BY d.experiment_id, d.reader_key
 ) AS m
 JOIN experiments AS e ON e.experiment_id = m.experiment_id
-JOIN variants AS v ON v.experiment_id = m.experiment_id AND v.variant_code = m.first_exposure % 4096 // 256
-WHERE m.first_exposure IS NOT NULL AND m.first_day <= e.planned_end
+JOIN variants AS v
+    ON v.experiment_id = m.experiment_id
+    AND v.variant_code = coalesce(m.assigned_variant, m.first_exposure % 4096 // 256)
+LEFT JOIN left_out_readers AS l ON l.experiment_id = m.experiment_id AND l.reader_key = m.reader_key
+WHERE l.reader_key IS NULL AND m.first_exposure IS NOT NULL AND m.first_day <= e.planned_end

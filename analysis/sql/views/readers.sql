@@ -5,6 +5,7 @@ WITH seen AS (
     SELECT reader_key, day, pageviews, NULL AS experiment_id, 0 AS exposures, 0 AS payments, 0 AS paid FROM daily_visits
     UNION ALL
     SELECT reader_key, day, 0, experiment_id, exposures, 0, 0 FROM daily_exposures
+    WHERE bits & 65536 = 0
     UNION ALL
     SELECT
         reader_key, day, 0, NULL, 0,
