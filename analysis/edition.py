@@ -28,6 +28,7 @@ from analysis.result_tables import (
     FUNNEL,
     SPECIAL_READERS,
     SUFFICIENT_STATISTICS,
+    TIED_GIFTS,
     VARIANT_RESULTS,
 )
 from analysis.settings import Settings
@@ -108,6 +109,7 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             _DAILY_READERS: cohorts.daily_readers,
             FUNNEL.name: cohorts.funnel,
             SPECIAL_READERS.name: cohorts.special_readers,
+            TIED_GIFTS.name: cohorts.tied_gifts,
         },
     )
     return cohorts.statistics
@@ -122,6 +124,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
     special = edition_table(warehouse, edition, SPECIAL_READERS.name, SPECIAL_READERS.schema)
+    tied = edition_table(warehouse, edition, TIED_GIFTS.name, TIED_GIFTS.schema)
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
     metrics = catalogue(experiments)
     surfaces = {experiment.id: experiment.surface for experiment in experiments}
@@ -133,7 +136,9 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         {
             ESTIMATES.name: estimates,
             VARIANT_RESULTS.name: describe_variants(statistics, plan, share, scales=scales, metrics=metrics),
-            CHECKS.name: run_checks(counts, statistics, estimates, plan, share, special=special, metrics=metrics),
+            CHECKS.name: run_checks(
+                counts, statistics, estimates, plan, share, special=special, tied=tied, metrics=metrics
+            ),
         },
     )
     return estimates
@@ -178,7 +183,7 @@ def results(
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS)
+        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
@@ -207,6 +212,7 @@ def results(
                 checks=cut[CHECKS.name],
                 funnel=cut[FUNNEL.name],
                 special_readers=cut[SPECIAL_READERS.name],
+                tied_gifts=cut[TIED_GIFTS.name],
                 decision=current[experiment.id],
                 previous_decision=previous.get(experiment.id),
                 previous_counts=counted.get(experiment.id),

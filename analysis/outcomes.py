@@ -42,6 +42,7 @@ COHORT_TABLES: dict[str, tuple[str, ...]] = {
     "measure_changes": ("x", "s1", "s2", "d1", "d2", "sd"),
     "measure_coverage": ("days", "days_sent"),
     "left_out_readers": ("readers",),
+    "gift_routes": ("gifts", "value_minor"),
 }
 
 #: Tables of facts about days, not about readers: they are asked once, whatever the ranges of readers.
@@ -52,7 +53,7 @@ _ASKED_ONCE = ("measure_coverage",)
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 6
+DEFINITIONS = 7
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62
@@ -417,13 +418,14 @@ def _count(
         ("counted_measures", counted_measures(due, settings)),
         ("counted_metrics", counted_metrics(due, settings)),
         ("counted_experiments", _counted(batch, settings)),
+        ("counted_variants", _counted_variants(batch)),
         ("later_epochs", _later_epochs(batch, settings)),
     ):
         connection.register("incoming", frame.to_arrow())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")
         connection.unregister("incoming")
     _mark(connection, settings, employees)
-    for name in ("gift_movements", "contribution_measures"):
+    for name in ("settled_payments", "gift_movements", "contribution_measures"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}")
     (rows,) = connection.execute(
         "SELECT count(*) FROM daily_exposures AS d JOIN counted_experiments AS c ON c.experiment_id = d.experiment_id"
@@ -432,6 +434,11 @@ def _count(
     for low, high in _key_ranges(-(-rows // READERS_PER_RANGE)):
         for name in ("merged_readers", "reader_steps"):
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query(name)}", {"low": low, "high": high})
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE key_range AS SELECT $low::BIGINT AS low, $high::BIGINT AS high, "
+            "$low = -9223372036854775808 AS holds_no_key",
+            {"low": low, "high": high},
+        )
         connection.execute(f"CREATE OR REPLACE TEMP VIEW experiment_readers AS {query('experiment_readers')}")
         for name, frames in found.items():
             if name in _ASKED_ONCE and frames:
@@ -504,6 +511,24 @@ def _counted(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
             "is_inserted": pl.Boolean,
             "counts_pageviews": pl.Boolean,
             "left_out": pl.Int32,
+        },
+        orient="row",
+    )
+
+
+def _counted_variants(batch: Sequence[_Due]) -> pl.DataFrame:
+    """The relation `counted_variants`: the variants of each experiment by number, as payments may name them."""
+    return pl.DataFrame(
+        [
+            (number, due.experiment.id, variant.id, code)
+            for number, due in enumerate(batch)
+            for code, variant in enumerate(due.experiment.variants)
+        ],
+        schema={
+            "experiment_code": pl.Int32,
+            "experiment_id": pl.String,
+            "variant_id": pl.String,
+            "variant_code": pl.Int32,
         },
         orient="row",
     )

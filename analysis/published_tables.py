@@ -17,6 +17,7 @@ from analysis.result_tables import (
     FUNNEL,
     SPECIAL_READERS,
     SUFFICIENT_STATISTICS,
+    TIED_GIFTS,
     VARIANT_RESULTS,
     ResultTable,
 )
@@ -127,6 +128,7 @@ KEPT_FOR_EVER = (
     DECISIONS,
     FUNNEL,
     SPECIAL_READERS,
+    TIED_GIFTS,
     APPEAL_PARTS,
     WORDING_EFFECTS,
 )
@@ -236,6 +238,21 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "is_converted": "True for a reader with such a payment; a later refund does not take it back.",
             "value_uncapped_minor": "Settled value net of refunds, in minor units of the reporting currency.",
             "value_minor": "The same, not below 0 and not above the registered cap: what the metric `value` counts.",
+        },
+    ),
+    "gift_routes": (
+        "One row per experiment and settled gift that belongs to it: by which route it is tied to a variant.",
+        {
+            "experiment_id": "Experiment.",
+            "contribution_id": "The payment provider's id of the payment.",
+            "reader_key": _READER,
+            "variant_id": "Variant of the reader; of a gift that nothing ties, the one its form names.",
+            "route": "`field`, `click`, `reader` or `other_field`; `no_reader`, `not_exposed` or `outside_window` where nothing "
+            "ties it (see `tied_gifts`).",
+            "is_tied": "True where the gift is an outcome of the reader.",
+            "occurred_at": "Moment of the payment, in UTC.",
+            "day": "Its day in the publisher's time zone.",
+            "reporting_minor": "Amount in minor units of the reporting currency, before refunds.",
         },
     ),
     "readers": (

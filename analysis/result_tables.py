@@ -209,7 +209,37 @@ SPECIAL_READERS = ResultTable(
     },
 )
 
-RESULT_TABLES = (SUFFICIENT_STATISTICS, ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS)
+#: Routes that tie a gift to a variant, the strongest sign first.
+TYING_ROUTES = ("field", "other_field", "click", "reader")
+
+TIED_GIFTS = ResultTable(
+    "tied_gifts",
+    "experiment, as_of, variant, route",
+    {
+        **_EXPERIMENT,
+        "variant_id": (pl.String, "Variant of the reader; of a gift that nothing ties, the one its form names."),
+        "route": (
+            pl.String,
+            "What ties the gift: `field` (its form names the reader's variant), `click` (the reader clicked the appeal "
+            "first), `reader` (the same id alone), `other_field` (the form names another variant); or why nothing does: "
+            "`no_reader`, `not_exposed`, `outside_window`.",
+        ),
+        "is_tied": (pl.Boolean, "True where the gift is a reader's outcome."),
+        "gifts": (pl.Int64, "Settled gifts of readers who count."),
+        "value_minor": (pl.Int64, "Their sum before refunds, in minor units of the reporting currency."),
+    },
+)
+
+RESULT_TABLES = (
+    SUFFICIENT_STATISTICS,
+    ESTIMATES,
+    VARIANT_RESULTS,
+    CHECKS,
+    DECISIONS,
+    FUNNEL,
+    SPECIAL_READERS,
+    TIED_GIFTS,
+)
 
 LEDGER = ResultTable(
     "ledger",

@@ -19,7 +19,7 @@ from analysis.money import to_minor
 from analysis.outcomes import last_counted_day
 from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
-from analysis.result_tables import FUNNEL, SPECIAL_READERS, SUFFICIENT_STATISTICS
+from analysis.result_tables import FUNNEL, SPECIAL_READERS, SUFFICIENT_STATISTICS, TIED_GIFTS, TYING_ROUTES
 from analysis.settings import Settings
 from analysis.store import Warehouse
 from analysis.vocabulary import APPEAL_EVENTS
@@ -53,6 +53,7 @@ class CohortStatistics:
             within half an hour of their first exposure. Schema `EXPOSURE_COUNT_SCHEMA`.
         funnel: Schema `FUNNEL`.
         special_readers: What is special about readers, counted or not. Schema `SPECIAL_READERS`.
+        tied_gifts: Settled gifts by the route that ties them to a variant. Schema `TIED_GIFTS`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
     """
 
@@ -60,6 +61,7 @@ class CohortStatistics:
     exposure_counts: pl.DataFrame
     funnel: pl.DataFrame
     special_readers: pl.DataFrame
+    tied_gifts: pl.DataFrame
     daily_readers: pl.DataFrame
 
 
@@ -105,6 +107,7 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
     return CohortStatistics(
         statistics=statistics.select(list(SUFFICIENT_STATISTICS.columns)),
         exposure_counts=_exposure_counts(all_cells, facts),
+        tied_gifts=_tied_gifts(warehouse, counted, facts),
         special_readers=_special_readers(all_cells, all_outcomes, facts, counted, settings),
         funnel=_funnel(cells, outcomes, facts),
         daily_readers=_daily_readers(readers, facts),
@@ -446,6 +449,38 @@ def _special_readers(
         .join(facts.select("experiment_id", "as_of"), on="experiment_id")
         .select(pl.col(name).cast(dtype) for name, dtype in SPECIAL_READERS.schema.items())
         .sort("experiment_id", "mark", "variant_id")
+    )
+
+
+def _tied_gifts(warehouse: Warehouse, experiments: Sequence[Experiment], facts: pl.DataFrame) -> pl.DataFrame:
+    """Gifts of readers who count, by experiment, variant and route."""
+    variants = {experiment.id: dict(enumerate(one.id for one in experiment.variants)) for experiment in experiments}
+    frames = [
+        pl.read_parquet(part.path).select(
+            pl.lit(part.scope).alias("experiment_id"),
+            pl.col("variant_code")
+            .cast(pl.Int64)
+            .replace_strict(variants[part.scope], return_dtype=pl.String)
+            .alias("variant_id"),
+            "route",
+            pl.col("marks").cast(pl.Int64),
+            "gifts",
+            "value_minor",
+        )
+        for part in warehouse.parts("gift_routes")
+        if part.scope in variants
+    ]
+    if not frames:
+        return TIED_GIFTS.frame()
+    keys = ["experiment_id", "as_of", "variant_id", "route"]
+    return (
+        _counted(pl.concat(frames), facts)
+        .join(facts.select("experiment_id", "as_of"), on="experiment_id")
+        .group_by(keys)
+        .agg(pl.col("gifts", "value_minor").sum())
+        .with_columns(is_tied=pl.col("route").is_in(TYING_ROUTES))
+        .select(pl.col(name).cast(dtype) for name, dtype in TIED_GIFTS.schema.items())
+        .sort(keys)
     )
 
 

@@ -17,7 +17,7 @@ from scipy import special
 from analysis import srm
 from analysis.inference import sequential
 from analysis.metrics import METRICS, Metric
-from analysis.result_tables import CHECKS, SPECIAL_READERS
+from analysis.result_tables import CHECKS, SPECIAL_READERS, TIED_GIFTS
 
 _WARN_LOG_E, _BLOCK_LOG_E = math.log(100), math.log(1000)
 #: e-value on either basis from which a disagreement in sign counts.
@@ -40,6 +40,7 @@ CHECK_NAMES = (
     "contamination",
     "contamination_by_variant",
     "left_out_by_variant",
+    "untied_gifts",
     "denominator",
     "basis_agreement",
     "cap_agreement",
@@ -58,6 +59,7 @@ def run_checks(
     shares: pl.DataFrame,
     *,
     special: pl.DataFrame | None = None,
+    tied: pl.DataFrame | None = None,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
     """Return the outcome of every trust check.
@@ -70,6 +72,7 @@ def run_checks(
         estimates: Schema `ESTIMATES`, made from these statistics.
         plans, shares: `registry.PLAN_SCHEMA`, `registry.SHARE_SCHEMA`.
         special: Readers whom a rule marks, counted or not: schema `SPECIAL_READERS`; None where nobody looked.
+        tied: Gifts by the route that ties them to a variant: schema `TIED_GIFTS`; None where nobody looked.
         metrics: The metrics by name, a team's own among them (`registry.catalogue`).
 
     Returns:
@@ -89,6 +92,7 @@ def run_checks(
         _sample_ratio(planned, exposure_counts, statistics),
         *_contamination(planned),
         _left_out(planned, special),
+        _untied(planned, tied),
         _denominator(planned),
         _basis_agreement(today, primary),
         _cap_agreement(today),
@@ -408,41 +412,88 @@ def _left_out(planned: pl.DataFrame, special: pl.DataFrame | None) -> pl.DataFra
     )
 
 
+def _untied(planned: pl.DataFrame, tied: pl.DataFrame | None) -> pl.DataFrame:
+    """Does the share of gifts that nothing ties to a reader differ from the control's? Then value compares unlike parts.
+
+    A gift whose form names the experiment and whose reader is not found is missing from its variant's outcomes.
+    """
+    arms = planned.group_by([*_DAY, "variant_id"], maintain_order=True).agg(pl.col("is_control").first())
+    gifts = (
+        (TIED_GIFTS.frame() if tied is None else tied)
+        .group_by([*_DAY, "variant_id"])
+        .agg(n=pl.col("gifts").sum(), v=pl.col("gifts").filter(~pl.col("is_tied")).sum())
+    )
+    known = arms.join(
+        gifts, on=[*_DAY, "variant_id"], nulls_equal=True, how="left", maintain_order="left"
+    ).with_columns(pl.col("n", "v").fill_null(0))
+    control = known.filter("is_control").select(*_DAY, na="n", va="v")
+    found = _compared_shares(
+        known.filter(~pl.col("is_control")).join(control, on=_DAY, nulls_equal=True, maintain_order="left")
+    )
+    nobody = (pl.col("v") == 0) & (pl.col("va") == 0)
+    return _outcomes(
+        found.with_columns(
+            reason=pl.when(pl.lit(tied is None))
+            .then(pl.lit("not_counted"))
+            .when(nobody)
+            .then(pl.lit("no_untied_gifts"))
+            .when((pl.min_horizontal("v", "va") < _FEWEST_VIEWERS) | pl.col("lift").is_null())
+            .then(pl.lit("few_untied_gifts")),
+        ),
+        "untied_gifts",
+        statistic=pl.col("log_e"),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={
+            "share": pl.col("v") / pl.col("n"),
+            "share_control": pl.col("va") / pl.col("na"),
+            "lift": pl.col("lift"),
+        },
+    )
+
+
+def _compared_shares(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Evidence that a share v / n differs from the control's va / na, by day and variant, compared inside strata.
+
+    Returns:
+        Sums of `n`, `v`, `na` and `va`, with `log_e` of the normal mixture on the Mantel-Haenszel log ratio and the `lift`, which
+        is null where no stratum has both. Where every unit has the mark, nothing can differ, and `log_e` is 0.
+    """
+    na, va, nb, vb = (pairs[name].cast(pl.Float64).to_numpy() for name in ("na", "va", "n", "v"))
+    both = (na > 0) & (nb > 0)
+    total = np.where(both, na + nb, 1.0)
+    strata = pairs.with_columns(
+        above=pl.Series(np.where(both, vb * na / total, 0.0)),
+        below=pl.Series(np.where(both, va * nb / total, 0.0)),
+        variance=pl.Series(np.where(both, ((va + vb) * na * nb / total - va * vb) / total, 0.0)),
+    )
+    found = strata.group_by([*_DAY, "variant_id"], maintain_order=True).agg(
+        pl.col("above", "below", "variance", "n", "na", "v", "va").sum(),
+        unknown=(pl.col("v").is_null() | pl.col("va").is_null()).any(),
+    )
+    above, below, variance = (found[name].cast(pl.Float64).to_numpy() for name in ("above", "below", "variance"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theta, se = np.log(above / below), np.sqrt(variance / (above * below))
+    log_e = pl.Series(
+        sequential.normal_mixture(theta, se, sequential.Priors.same(sequential.GUARDRAIL_PRIOR, found.height)).log_e
+    )
+    lift = pl.Series(np.where(np.isfinite(theta), np.expm1(theta), np.nan)).fill_nan(None)
+    return found.with_columns(log_e=log_e.set(~log_e.is_finite(), 0.0), lift=lift)
+
+
 def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
     """Insertion-to-view by variant: does the wording change who counts as having seen it?"""
     control = planned.filter("is_control").select("stratum", na="n", va="n_viewed")
-    pairs = planned.filter(~pl.col("is_control")).join(control, on="stratum")
-    na, va, nb, vb = (pairs[name].cast(pl.Float64).to_numpy() for name in ("na", "va", "n", "n_viewed"))
-    both = (na > 0) & (nb > 0)
-    n = np.where(both, na + nb, 1.0)
-    strata = pairs.with_columns(
-        r=pl.Series(np.where(both, vb * na / n, 0.0)),
-        s=pl.Series(np.where(both, va * nb / n, 0.0)),
-        v=pl.Series(np.where(both, ((va + vb) * na * nb / n - va * vb) / n, 0.0)),
-    )
-    found = strata.group_by([*_DAY, "variant_id"], maintain_order=True).agg(
-        pl.col("r", "s", "v", "n", "na").sum(),
-        viewed=pl.col("n_viewed").sum(),
-        viewed_control=pl.col("va").sum(),
-        unknown=(pl.col("n_viewed").is_null() | pl.col("va").is_null()).any(),
-    )
-    r, s, v = (found[name].cast(pl.Float64).to_numpy() for name in ("r", "s", "v"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        theta, se = np.log(r / s), np.sqrt(v / (r * s))
-    log_e = sequential.normal_mixture(theta, se, sequential.Priors.same(sequential.GUARDRAIL_PRIOR, found.height)).log_e
-    evidence = pl.Series(log_e)
-    fewest = pl.min_horizontal("viewed", "viewed_control")
+    pairs = planned.filter(~pl.col("is_control")).rename({"n_viewed": "v"}).join(control, on="stratum")
+    found = _compared_shares(pairs)
     return _outcomes(
         found.with_columns(
-            # Where every reader has a view, as when the view is the exposure, nothing can differ.
-            log_e=evidence.set(~evidence.is_finite(), 0.0),
-            lift=pl.Series(np.expm1(theta)),
             reason=pl.when("unknown")
             .then(pl.lit("not_counted"))
-            .when((pl.col("viewed") == 0) & (pl.col("viewed_control") == 0))
+            .when((pl.col("v") == 0) & (pl.col("va") == 0))
             .then(pl.lit("no_views"))
             # Without an epoch that both were asked in, there is nothing to compare.
-            .when((fewest < _FEWEST_VIEWERS) | ~pl.Series(np.isfinite(theta)))
+            .when((pl.min_horizontal("v", "va") < _FEWEST_VIEWERS) | pl.col("lift").is_null())
             .then(pl.lit("too_few_readers")),
         ),
         "denominator",
@@ -450,8 +501,8 @@ def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
         warn_at=_WARN_LOG_E,
         block_at=_BLOCK_LOG_E,
         detail={
-            "share": pl.col("viewed") / pl.col("n"),
-            "share_control": pl.col("viewed_control") / pl.col("na"),
+            "share": pl.col("v") / pl.col("n"),
+            "share_control": pl.col("va") / pl.col("na"),
             "lift": pl.col("lift"),
         },
     )

@@ -484,6 +484,8 @@ _REASONS: Mapping[str, str] = {
     "description": marked("A description: who counts is itself an effect of the wording, so no range is put on it."),
     "no_dates": marked("The table has no dates."),
     "not_counted": marked("It was not counted."),
+    "no_untied_gifts": marked("Every gift that names this test is tied to a reader who was asked."),
+    "few_untied_gifts": marked("Too few gifts are tied to nobody to compare their shares."),
     "no_views": marked("No view has been recorded."),
     "one_epoch": marked("Planned shares never changed, so there is only one phase."),
     "too_few_days": marked("Too few days so far."),
@@ -1340,6 +1342,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "contamination": (marked("One wording a reader"), marked("too many readers saw two wordings")),
     "contamination_by_variant": (marked("Readers of two wordings, evenly spread"), marked("readers changed wording unevenly")),
     "left_out_by_variant": (marked("Readers left out, evenly spread"), marked("readers were left out unevenly")),
+    "untied_gifts": (marked("Gifts tied alike"), marked("gifts of one wording are tied to readers less often")),
     "denominator": (marked("Seen alike"), marked("the wordings were not seen equally often")),
     "basis_agreement": (marked("Both ways to count agree"), marked("the two ways to count readers disagree")),
     "cap_agreement": (marked("Same sign with and without the cap"), marked("the cap turns the result round")),
@@ -1501,6 +1504,24 @@ def _left_out_sentence(findings: Sequence[_Finding]) -> str | None:
     )
 
 
+def _untied_sentence(findings: Sequence[_Finding]) -> str | None:
+    say = findings[0].spoken.say
+    shares = "; ".join(
+        say(
+            "{share} under {wording} and {control} under the current wording",
+            share=item.percent("share"),
+            wording=item.name,
+            control=item.percent("share_control"),
+        )
+        for item in findings
+    )
+    if findings[0].status == "pass":
+        return say("The share of gifts tied to nobody is alike: {shares}.", shares=shares)
+    return say(
+        "The share of gifts tied to nobody differs: {shares}. What they gave is missing unevenly.", shares=shares
+    )
+
+
 def _denominator_sentence(findings: Sequence[_Finding]) -> str | None:
     found, spoken = findings[0], findings[0].spoken
     words = spoken.words
@@ -1653,6 +1674,7 @@ _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "contamination": _contamination_sentence,
     "contamination_by_variant": _spread_sentence,
     "left_out_by_variant": _left_out_sentence,
+    "untied_gifts": _untied_sentence,
     "denominator": _denominator_sentence,
     "basis_agreement": _basis_sentence,
     "cap_agreement": _cap_sentence,

@@ -1,41 +1,10 @@
 -- Every settled payment, and every settled refund of one, as a movement of money on a publisher's day.
--- Grain: movement. Reads: contributions, payment_details.
+-- Grain: movement. Reads: settled_payments.
 -- A refund moves the share of the payment that it pays back, at the payment's own rate; refunds and disputes together move
--- no more than the payment. A refund that failed later is none. `annualised` counts a monthly pledge twelve times at its
--- first payment and its later payments not at all; an invoice may say which payment is a later one. gift_day is the day of
+-- no more than the payment. `annualised` counts a pledge by its years_factor. gift_day is the day of
 -- the payment itself: what is counted up to a day counts a refund only where the payment is counted too.
-WITH failed AS (
-    SELECT contribution_id, bool_or(refund_of IS NOT NULL AND version IS NULL) AS is_refund, max(version) AS version
-    FROM contributions
-    WHERE status = 'failed'
-    GROUP BY contribution_id
-),
-renewals AS (
-    SELECT DISTINCT payment_id FROM payment_details WHERE is_renewal
-),
-settled AS (
-    SELECT
-        c.contribution_id,
-        c.reader_key,
-        epoch_us(c.occurred_at) AS at_us,
-        c.day,
-        c.amount_minor,
-        c.currency,
-        c.reporting_minor,
-        CASE
-            WHEN c.renewal_of IS NOT NULL OR d.payment_id IS NOT NULL THEN 0
-            WHEN c.recurrence = 'monthly' THEN 12
-            ELSE 1
-        END AS years_factor,
-        c.refund_of
-    FROM contributions AS c
-    LEFT JOIN failed AS f
-        ON f.contribution_id = c.contribution_id AND (f.is_refund OR f.version > coalesce(c.version, f.version - 1))
-    LEFT JOIN renewals AS d ON d.payment_id = c.billed_by
-    WHERE c.status = 'settled' AND f.contribution_id IS NULL
-),
-gifts AS (
-    SELECT * FROM settled WHERE refund_of IS NULL AND reader_key IS NOT NULL
+WITH gifts AS (
+    SELECT * FROM settled_payments WHERE refund_of IS NULL AND reader_key IS NOT NULL
 ),
 refunds AS (
     SELECT
@@ -53,7 +22,7 @@ refunds AS (
                 THEN CAST(round(CAST(r.amount_minor AS DOUBLE) * g.reporting_minor / g.amount_minor) AS BIGINT)
             ELSE r.reporting_minor
         END AS back_minor
-    FROM settled AS r
+    FROM settled_payments AS r
     JOIN gifts AS g ON g.contribution_id = r.refund_of
 ),
 netted AS (

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analysis.inference.estimates import estimate
-from analysis.result_tables import CHECKS
+from analysis.result_tables import CHECKS, SPECIAL_READERS, TIED_GIFTS
 from analysis.trust import CHECK_NAMES, blocked, run_checks
 from bench.made_statistics import made
 from tests.analysis.inference.tables import counts, exposures, money, plan, row, split, statistics
@@ -30,12 +30,13 @@ def run(
     rows: list[dict[str, object]] | None = None,
     shares: pl.DataFrame | None = None,
     plans: pl.DataFrame | None = None,
+    **more: Any,
 ) -> pl.DataFrame:
     frame = statistics(SOUND if rows is None else rows)
     share = split() if shares is None else shares
     registered = plan() if plans is None else plans
     found = [counts("a", 50_000), counts("b", 50_100)] if count_rows is None else count_rows
-    return run_checks(exposures(found), frame, estimate(frame, registered, share), registered, share)
+    return run_checks(exposures(found), frame, estimate(frame, registered, share), registered, share, **more)
 
 
 def check(frame: pl.DataFrame, name: str, variant: str | None = None, metric: str | None = None) -> dict[str, Any]:
@@ -113,6 +114,83 @@ def test_sample_ratio_counts_a_variant_that_nobody_saw_and_cannot_be_asked_witho
     assert (strange["status"], strange["reason"]) == ("not_applicable", "no_planned_share")
     nobody = check(run([counts("a", 0), counts("b", 0)], rows=[]), "sample_ratio")
     assert (nobody["status"], nobody["reason"]) == ("not_applicable", "no_exposure")
+
+
+def _left_out(a: int, b: int, mark: str = "crawlers", *, is_counted: bool = False) -> pl.DataFrame:
+    rule = "count" if is_counted else "exclude"
+    common = {
+        "mark": mark,
+        "rule": rule,
+        "is_counted": is_counted,
+        "exposed": 51_000,
+        "contributors": 0,
+        "value_minor": 0,
+    }
+    day = counts("a", 1)
+    return SPECIAL_READERS.frame(
+        [
+            {
+                "experiment_id": day["experiment_id"],
+                "as_of": day["as_of"],
+                "variant_id": variant,
+                "readers": n,
+                **common,
+            }
+            for variant, n in (("a", a), ("b", b))
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "status"),
+    [(500, 510, "pass"), (0, 0, "pass"), (500, 630, "warn"), (500, 700, "block"), (60, 0, "block")],
+)
+def test_readers_left_out_unevenly(a: int, b: int, status: str) -> None:
+    found = check(run(special=_left_out(a, b)), "left_out_by_variant")
+    assert (found["status"], found["detail"]["readers"]) == (status, {"a": a, "b": b})
+
+
+def test_readers_who_count_or_met_two_wordings_are_not_asked_for_as_left_out() -> None:
+    for special in (_left_out(40, 900, is_counted=True), _left_out(40, 900, "several_variants")):
+        assert check(run(special=special), "left_out_by_variant")["status"] == "pass"
+    assert check(run(), "left_out_by_variant")["reason"] == "not_counted"
+
+
+def _tied(untied: int, control: int, gifts: int = 4000) -> pl.DataFrame:
+    day = counts("a", 1)
+    return TIED_GIFTS.frame(
+        [
+            {
+                "experiment_id": day["experiment_id"],
+                "as_of": day["as_of"],
+                "variant_id": variant,
+                "route": route,
+                "is_tied": route == "field",
+                "gifts": count,
+                "value_minor": 0,
+            }
+            for variant, none in (("a", control), ("b", untied))
+            for route, count in (("field", gifts - none), ("no_reader", none))
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("untied", "control", "status", "reason"),
+    [
+        (410, 400, "pass", None),
+        (900, 400, "block", None),
+        (400, 900, "block", None),
+        (0, 0, "not_applicable", "no_untied_gifts"),
+        (30, 10, "not_applicable", "few_untied_gifts"),
+    ],
+)
+def test_gifts_that_nothing_ties(untied: int, control: int, status: str, reason: str | None) -> None:
+    found = check(run(tied=_tied(untied, control)), "untied_gifts", "b")
+    assert (found["status"], found["reason"]) == (status, reason)
+    if reason is None:
+        assert found["detail"]["share"] == untied / 4000
+        assert found["detail"]["share_control"] == control / 4000
 
 
 @pytest.mark.parametrize(("mixed", "status"), [(20, "pass"), (60, "warn"), (600, "block"), (None, "not_applicable")])

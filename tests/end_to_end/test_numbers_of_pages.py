@@ -18,14 +18,22 @@ import pytest
 from analysis.database import open_database
 from analysis.edition import audience_of, last_edition, results, stamp_of
 from analysis.experiment_result import ExperimentResult
-from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SPECIAL_READERS, VARIANT_RESULTS
+from analysis.result_tables import (
+    CHECKS,
+    DECISIONS,
+    ESTIMATES,
+    FUNNEL,
+    SPECIAL_READERS,
+    TIED_GIFTS,
+    VARIANT_RESULTS,
+)
 from dashboards.edition import publish_site
 from dashboards.health import HealthTables
 from dashboards.site import QUERIES, build_site
 from tests.analysis.test_database import land_readers, published
 from tests.builders import TestPublisher
 
-_FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS)
+_FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
 _HEALTH = ("ledger", "quarantine_reasons", "rows_per_day")
 
 #: Rows by table, as the queries of one section give them.
@@ -122,6 +130,7 @@ def test_every_section_follows_from_its_own_queries(site: TestPublisher, tmp_pat
         ("checks", "detail", "experiments/thanks/trust"),
         ("funnel", "readers", "experiments/thanks/funnel"),
         ("special_readers", "readers", "experiments/thanks/counted"),
+        ("tied_gifts", "gifts", "experiments/thanks/tied"),
         ("rows_per_day", "rows", "health/days"),
     ],
 )
