@@ -18,10 +18,9 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,10 @@ import duckdb
 import polars as pl
 
 from analysis.errors import WarehouseError
+from analysis.migrations import SCHEMA_VERSION, bring_up_to_date, refuse_newer, version_of
 from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY
 from analysis.settings import Settings
 
-SCHEMA_VERSION = 1
 LOCK_WAIT_SECONDS = 300.0
 
 _SCOPE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -157,13 +156,12 @@ class Warehouse:
         """Hold the write lock; the kernel frees it when the process ends, however it ends.
 
         Raises:
-            WarehouseError: another process still holds it after `wait_seconds`, or the folder cannot be written.
+            WarehouseError: another process still holds it after `wait_seconds`, the folder cannot be written, or a newer
+                Askwell has written it.
         """
         with self._locked("lock", wait_seconds, holder):
             with self._catalogue() as catalogue:
-                catalogue.executescript(f"BEGIN; {_catalogue_sql()} COMMIT;")
-                _add_columns(catalogue)
-                self._check_version(catalogue)
+                bring_up_to_date(catalogue)
             self._sweep()
             yield
 
@@ -221,16 +219,13 @@ class Warehouse:
         """Return a clause for everything that a look at the catalogue and the folder finds broken.
 
         Raises:
-            WarehouseError: the catalogue is no catalogue, or of another version.
+            WarehouseError: a newer Askwell has written it.
         """
         try:
             damage = [text for (text,) in self._rows("PRAGMA quick_check") if text != "ok"]
-            versions = self._rows("SELECT schema_version FROM warehouse")
             parts = self._rows("SELECT path FROM parts WHERE retired_at IS NULL")
         except sqlite3.DatabaseError as problem:
             return [f"{self.folder / 'catalog.sqlite'} cannot be read ({problem})"]
-        if versions and versions[0][0] > SCHEMA_VERSION:
-            damage.append(f"it has version {versions[0][0]}, this Askwell knows versions up to {SCHEMA_VERSION}")
         for (path,) in parts:
             file = self.folder / path
             if not file.exists() or file.stat().st_size == 0:
@@ -257,21 +252,19 @@ class Warehouse:
         # Not read-only: whoever opens the catalogue first after a kill rolls the unfinished transaction back.
         connection = sqlite3.connect(self.folder / "catalog.sqlite", timeout=30)
         try:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'editions'").fetchall():
+            version = version_of(connection)
+            if version is None:
                 return []  # a writer was killed before the catalogue's first transaction ended
-            return connection.execute(statement, parameters).fetchall()
+            refuse_newer(version)
+            if version == SCHEMA_VERSION:
+                return connection.execute(statement, parameters).fetchall()
+            # A look changes nothing: what the next writer will bring up to date is read from a copy in memory.
+            with closing(sqlite3.connect(":memory:")) as copy:
+                connection.backup(copy)
+                bring_up_to_date(copy)
+                return copy.execute(statement, parameters).fetchall()
         finally:
             connection.close()
-
-    def _check_version(self, catalogue: sqlite3.Connection) -> None:
-        found = catalogue.execute("SELECT schema_version FROM warehouse").fetchone()
-        if found is None:
-            catalogue.execute("INSERT INTO warehouse VALUES (?)", (SCHEMA_VERSION,))
-        elif found[0] != SCHEMA_VERSION:
-            raise WarehouseError(
-                f"The warehouse {self.folder} has version {found[0]}, this Askwell writes version {SCHEMA_VERSION}. "
-                "Use the Askwell that made it, or ingest the landing folder into a new warehouse."
-            )
 
     def hold_to_settings(self) -> None:
         """Refuse to write under another hash key, time zone or currency than the rows that are there already.
@@ -785,22 +778,6 @@ def read_parts(
         f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "
         f"hive_partitioning = false) UNION ALL BY NAME {empty()}"
     )
-
-
-def _add_columns(catalogue: sqlite3.Connection) -> None:
-    """Give a catalogue of an older Askwell the columns that came later; its rows have their defaults."""
-    present = {row[1] for row in catalogue.execute("PRAGMA table_info(files)")}
-    for name, definition in (
-        ("source", "TEXT NOT NULL DEFAULT ''"),
-        ("passed_over", "INTEGER NOT NULL DEFAULT 0"),
-        ("expired", "INTEGER NOT NULL DEFAULT 0"),
-    ):
-        if name not in present:
-            catalogue.execute(f"ALTER TABLE files ADD COLUMN {name} {definition}")
-
-
-def _catalogue_sql() -> str:
-    return (resources.files("analysis") / "sql" / "catalog.sql").read_text(encoding="utf-8")
 
 
 def _now() -> str:
