@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import duckdb
 import polars as pl
@@ -90,7 +91,8 @@ def ingest(
     )
     mappings = source_mappings(settings)
     files, strange = files_to_read(settings, mappings)
-    files, replaced = _in_force(files, mappings)
+    landed = files
+    files, replaced = _in_force(landed, mappings)
     known = warehouse.landed()
     hashes = _hashes(files, known, mappings)
     changed_kinds = {key[0] for key, digest in hashes.items() if key in known and known[key].content_hash != digest}
@@ -114,6 +116,7 @@ def ingest(
     before = {kind: _days(warehouse, kind) for kind in KINDS}
     totals = {"received": 0, "accepted": 0, "duplicate": 0, "quarantined": 0, "unreadable": 0}
     warehouse.retire_files([(kind, name) for kind, name in known if name in replaced])
+    _enter_unread(warehouse, [file for file in landed if file.name in replaced], replaced, mappings, run_id)
     with warehouse.compute() as connection:
         connection.execute("SET VARIABLE hash_key = $key", {"key": settings.hash_key().decode("latin-1")})
         for number, tables in enumerate(ordered):
@@ -139,6 +142,44 @@ def ingest(
             for kind in KINDS
         },
         strange=tuple(strange),
+    )
+
+
+def _enter_unread(
+    warehouse: Warehouse,
+    files: Sequence[LandedFile],
+    replaced: Map[str, str],
+    mappings: Map[str, Mapping],
+    run_id: str | None,
+) -> None:
+    """Give files that were replaced by a newer edition before they were read their row in the ledger, once."""
+    entered = warehouse.entered_files()
+    unread = [file for file in files if (file.kind, file.name, file.bytes, file.modified_ns) not in entered]
+    hashes = _hashes(unread, {}, mappings)
+    for file in unread:
+        message = f"never read: {replaced[file.name]} is a newer edition of the same export"
+        warehouse.record_file(_unread(file, hashes[file.kind, file.name], "superseded", message, run_id))
+
+
+def _unread(
+    file: LandedFile, digest: str, status: Literal["unreadable", "superseded"], message: str | None, run_id: str | None
+) -> FileEntry:
+    """The ledger entry of a file whose rows are not known."""
+    return FileEntry(
+        kind=file.kind,
+        path=file.name,
+        content_hash=digest,
+        bytes=file.bytes,
+        modified_ns=file.modified_ns,
+        received=None,
+        accepted=0,
+        duplicate=0,
+        duplicate_elsewhere=0,
+        quarantined=0,
+        status=status,
+        message=message,
+        run_id=run_id,
+        source=file.source,
     )
 
 
@@ -209,7 +250,6 @@ def _ingest_file(
     run_id: str | None,
 ) -> list[FileEntry]:
     """Enter what a file brings to each of `tables`; return the entries."""
-    file = tables[0]
     try:
         try:
             staged = _stage(reader, tables, carefully=False)
@@ -220,22 +260,7 @@ def _ingest_file(
         staged = _Staged({}, 0, message)
     entries = []
     for table in tables:
-        entry = FileEntry(
-            kind=table.kind,
-            path=file.name,
-            content_hash=hashes[table.kind, table.name],
-            bytes=file.bytes,
-            modified_ns=file.modified_ns,
-            received=None,
-            accepted=0,
-            duplicate=0,
-            duplicate_elsewhere=0,
-            quarantined=0,
-            status="unreadable",
-            message=staged.problem,
-            run_id=run_id,
-            source=file.source,
-        )
+        entry = _unread(table, hashes[table.kind, table.name], "unreadable", staged.problem, run_id)
         if staged.problem is None:
             passed_over = staged.passed_over if table.kind == tables[0].kind else 0
             entry = _settle(

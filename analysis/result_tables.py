@@ -260,8 +260,11 @@ LEDGER = ResultTable(
         "quarantined": (pl.Int64, "Rows set aside with a reason."),
         "passed_over": (pl.Int64, "Rows of the file that its mapping gives to no table; told of its first table."),
         "expired": (pl.Int64, "Accepted rows that retention has taken since."),
-        "status": (pl.String, "`ingested`, `unreadable`, or `superseded` by a newer content of the same path."),
-        "message": (pl.String, "Why the file could not be read."),
+        "status": (
+            pl.String,
+            "`ingested`, `unreadable`, or `superseded`: by a newer content of the same path, or a newer edition of the same export.",
+        ),
+        "message": (pl.String, "Why the file could not be, or was never, read."),
         "ingested_at": (pl.Datetime("us"), "When, in UTC."),
         "run_id": (pl.String, "Run that ingested it."),
     },
@@ -287,7 +290,7 @@ ROWS_PER_DAY = ResultTable(
     "rows_per_day",
     "kind, event day",
     {
-        "kind": (pl.String, "pageviews, appeal_events or contributions."),
+        "kind": (pl.String, "Table of the contract."),
         "day": (pl.Date, "Day of the event in the publisher's time zone."),
         "rows": (pl.Int64, "Accepted rows of that day."),
         "without_reader": (pl.Int64, "Those of them that name no reader."),

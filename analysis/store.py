@@ -413,6 +413,11 @@ class Warehouse:
         )
         return {(row[1], row[2]): LandedVersion(*row) for row in rows}
 
+    def entered_files(self) -> set[tuple[str, str, int, int]]:
+        """Kind, path, size and time of change of every content that the ledger has a row for."""
+        rows = self._rows("SELECT kind, path, bytes, modified_ns FROM files")
+        return {(str(kind), str(path), int(size), int(modified)) for kind, path, size, modified in rows}
+
     def record_file(self, entry: FileEntry) -> int:
         """Enter a landed file with its parts, and retire an older content of the same path, in one transaction."""
         with self._catalogue() as catalogue:

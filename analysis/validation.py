@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "no_rate": "There is no exchange rate for the currency within seven days before the payment.",
     "negative_amount": "The amount is below 0; money paid back is a row of its own with refund_of.",
     "future_timestamp": "The event lies in the future of the machine that read it.",
+    "ancient_timestamp": "The event lies before 1990: a damaged date, or a clock that was never set.",
     "erased_reader": "The reader asked to be forgotten.",
 }
 
@@ -37,6 +38,8 @@ FAULT = "_fault"
 
 #: Clocks of senders run ahead of ours by less than this.
 CLOCK_SKEW = timedelta(minutes=10)
+#: No site asked anybody for money earlier.
+EARLIEST = datetime(1990, 1, 1)  # noqa: DTZ001 - in UTC, as the column is
 #: A rate is taken from at most this many days before the payment: reference rates pause at weekends and holidays.
 RATE_AGE = timedelta(days=7)
 
@@ -253,6 +256,7 @@ def _column_faults(column: Column, rules: Rules) -> list[_Fault]:
     if column.name == "occurred_at":
         latest = (rules.now + CLOCK_SKEW).replace(tzinfo=None)
         faults.append(_Fault(parsed > pl.lit(latest, pl.Datetime("us")), "future_timestamp", column))
+        faults.append(_Fault(parsed < pl.lit(EARLIEST, pl.Datetime("us")), "ancient_timestamp", column))
     return faults
 
 

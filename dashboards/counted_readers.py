@@ -1,4 +1,4 @@
-"""The section of a page that says which readers count: those that a rule marks, and the result with the rule turned round."""
+"""The section of a page that says which readers count, with each rule turned round, and how gifts are tied to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from analysis.reader_rules import flipped
 from dashboards.blocks import Cell, Column, Query, Section, Table, TableRow
 from dashboards.phrasing import Voice, plain, reason_words, sentence
 from dashboards.reading import Comparison, Reading, Row
+from dashboards.tied_gifts import tied_gifts
 from dashboards.translations import marked
 
 #: Names of marks, as `special_readers` has them.
@@ -31,35 +32,17 @@ _RULES: Mapping[str, str] = {
 
 
 def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
-    """Return one row per mark that a reader of the experiment has; None where nobody has any."""
-    frame = reading.result.special_readers
-    challenger = reading.challenger
-    if frame.is_empty() or challenger is None or reading.day is None:
+    """Return what marks readers, one row per mark, and what ties gifts to them; None where there is neither."""
+    tables = [table for table in (_marked(reading, spoken), tied_gifts(reading, spoken)) if table is not None]
+    if not tables or reading.day is None:
         return None
     say = spoken.say
-    rows = tuple(
-        _row(str(mark), part.to_dicts(), reading, spoken)
-        for (mark,), part in frame.partition_by("mark", as_dict=True, maintain_order=True).items()
-    )
-    experiment = reading.result.experiment
-    today = f"experiment_id = '{experiment.id}' AND as_of = DATE '{reading.day.isoformat()}'"
-    name = plain(challenger.variant.label, 28)
+    today = f"experiment_id = '{reading.result.experiment.id}' AND as_of = DATE '{reading.day.isoformat()}'"
     return Section(
         id="counted",
         heading=say("Who is counted"),
         lead=say("Each rule turned round by itself: what the result would be with these readers, or without them."),
-        blocks=(
-            Table(
-                say("Readers with something special, and the result either way"),
-                (
-                    Column(say("Readers")),
-                    Column(say("Share by wording"), say("of the readers exposed to it"), "number"),
-                    Column(say("Difference as counted"), say("{wording}, {unit}", wording=name, unit=spoken.unit_of(reading.primary)), "number"),
-                    Column(say("Difference with the rule turned round"), "", "number"),
-                ),
-                rows,
-            ),
-        ),
+        blocks=tuple(tables),
         queries=(
             Query(say("Special readers by wording"), f"FROM special_readers WHERE {today}"),
             Query(
@@ -67,8 +50,30 @@ def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
                 f"FROM estimates WHERE {today} AND (basis = 'exposed' OR basis LIKE 'with%') AND segment_kind = 'all' "
                 f"AND metric = '{reading.primary}'",
             ),
+            Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {today}"),
         ),
-    )  # fmt: skip
+    )
+
+
+def _marked(reading: Reading, spoken: Voice) -> Table | None:
+    frame, challenger = reading.result.special_readers, reading.challenger
+    if frame.is_empty() or challenger is None:
+        return None
+    say = spoken.say
+    unit = say("{wording}, {unit}", wording=plain(challenger.variant.label, 28), unit=spoken.unit_of(reading.primary))
+    return Table(
+        say("Readers with something special, and the result either way"),
+        (
+            Column(say("Readers")),
+            Column(say("Share by wording"), say("of the readers exposed to it"), "number"),
+            Column(say("Difference as counted"), unit, "number"),
+            Column(say("Difference with the rule turned round"), "", "number"),
+        ),
+        tuple(
+            _row(str(mark), part.to_dicts(), reading, spoken)
+            for (mark,), part in frame.partition_by("mark", as_dict=True, maintain_order=True).items()
+        ),
+    )
 
 
 def _row(mark: str, rows: Sequence[Row], reading: Reading, spoken: Voice) -> TableRow:

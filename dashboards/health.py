@@ -32,7 +32,12 @@ KINDS: Mapping[str, str] = {
     "pageviews": marked("Pageviews"),
     "appeal_events": marked("Appeal events"),
     "contributions": marked("Contributions"),
+    "payment_details": marked("Details of payments"),
+    "identity_links": marked("Links between ids"),
 }
+
+#: Kinds that every day should bring; details and links come when there are any.
+_DAILY = ("pageviews", "appeal_events", "contributions")
 
 #: Days of the chart of rows per day.
 SHOWN_DAYS = 60
@@ -70,6 +75,7 @@ def health_report(tables: HealthTables, audience: Audience, edition: Edition) ->
         sections=sections(
             _days(tables.rows_per_day, missing, spoken),
             _balance(tables.ledger, spoken),
+            _without_reader(tables.rows_per_day, spoken),
             _set_aside(tables, spoken),
             _files(unreadable, spoken),
         ),
@@ -77,13 +83,13 @@ def health_report(tables: HealthTables, audience: Audience, edition: Edition) ->
 
 
 def missing_days(rows_per_day: pl.DataFrame) -> dict[str, tuple[date, ...]]:
-    """Return, by kind, the days between the first and the last day of any kind that have no row."""
-    days = rows_per_day.filter(pl.col("day").is_not_null())
+    """Return, by kind of event, the days between its first and the last day of any that have no row."""
+    days = rows_per_day.filter(pl.col("day").is_not_null() & pl.col("kind").is_in(_DAILY))
     if days.is_empty():
         return {}
     last = _last_day(days)
     found: dict[str, tuple[date, ...]] = {}
-    for kind in sorted(days["kind"].unique().to_list()):
+    for kind in sorted(set(days["kind"].unique().to_list()) & set(_DAILY)):
         present = set(days.filter(pl.col("kind") == kind)["day"].to_list())
         first = min(present)
         gaps = tuple(
@@ -150,7 +156,7 @@ def _standfirst(tables: HealthTables, missing: Mapping[str, tuple[date, ...]], s
         named = spoken.listed(shown)
         said.append(
             spoken.say("Nothing arrived for {days}.", days=named)
-            if len(kinds) == len(KINDS)
+            if len(kinds) == len(_DAILY)
             else spoken.say("Missing for {days}: {kinds}.", days=named, kinds=spoken.listed(kinds))
         )
     return " ".join(said) or spoken.say("No day is missing between the first and the last.")
@@ -252,17 +258,19 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
 
 
 def _days_table(days: pl.DataFrame, spoken: Voice) -> Table:
+    present = set(days["kind"].to_list())
+    kinds = [kind for kind in KINDS if kind in _DAILY or kind in present]
     by_day: dict[date, dict[str, int]] = {}
     for row in days.sort("day").to_dicts():
         by_day.setdefault(row["day"], {})[row["kind"]] = row["rows"]
     rows = tuple(
         TableRow(
             Cell(spoken.day(day)),
-            tuple(Cell(spoken.count(found[kind]) if kind in found else spoken.say("nothing")) for kind in KINDS),
+            tuple(Cell(spoken.count(found[kind]) if kind in found else spoken.say("nothing")) for kind in kinds),
         )
         for day, found in sorted(by_day.items(), reverse=True)[:SHOWN_DAYS]
     )
-    columns = (Column(spoken.say("Day")), *(Column(kind_name(kind, spoken), "", "number") for kind in KINDS))
+    columns = (Column(spoken.say("Day")), *(Column(kind_name(kind, spoken), "", "number") for kind in kinds))
     return Table(spoken.say("Accepted rows per day"), columns, rows, summary=spoken.say("The numbers, day by day"))
 
 
@@ -300,6 +308,44 @@ def _balance(ledger: pl.DataFrame, spoken: Voice) -> Section:
         "balance", say("Nothing is lost"), blocks, lead=say("Received = accepted + duplicates + set aside, for every file."),
         queries=(Query(say("One row a file"), "FROM ledger ORDER BY file_id DESC"),),
     )  # fmt: skip
+
+
+def _without_reader(frame: pl.DataFrame, spoken: Voice) -> Section | None:
+    """Rows that name no reader: counted by kind, and never taken together as one."""
+    say = spoken.say
+    known = {row["kind"]: row for row in frame.group_by("kind").agg(pl.col("rows", "without_reader").sum()).to_dicts()}
+    rows = tuple(
+        TableRow(
+            Cell(kind_name(kind, spoken)),
+            (
+                Cell(spoken.count(found["rows"])),
+                Cell(spoken.count(found["without_reader"]), spoken.part(found["without_reader"] / found["rows"])),
+            ),
+        )
+        for kind in _DAILY
+        if (found := known.get(kind)) is not None and found["rows"]
+    )
+    if not rows:
+        return None
+    return Section(
+        "strangers",
+        say("Rows that name no reader"),
+        (
+            Table(
+                say("Accepted rows without a reader's id"),
+                (
+                    Column(say("Kind")),
+                    Column(say("Accepted"), "", "number"),
+                    Column(say("Without an id"), "", "number"),
+                ),
+                rows,
+            ),
+        ),
+        lead=say(
+            "They are kept and counted here. No two of them are taken for one reader, and no experiment counts them."
+        ),
+        queries=(Query(say("Accepted rows per day"), "FROM rows_per_day ORDER BY day, kind"),),
+    )
 
 
 def _set_aside(tables: HealthTables, spoken: Voice) -> Section:

@@ -83,7 +83,6 @@ from dashboards.phrasing import (
 )
 from dashboards.reading import Comparison, Range, Reading
 from dashboards.theme import Arm
-from dashboards.tied_gifts import tied_gifts
 from dashboards.translations import marked
 
 #: Below this many contributors in either wording a group or a step is listed, not drawn.
@@ -146,7 +145,6 @@ def experiment_report(result: ExperimentResult) -> Page:
             _wordings(reading, spoken),
             _trust(reading, spoken),
             counted_readers(reading, spoken),
-            tied_gifts(reading, spoken),
             _evidence(reading, spoken),
             _funnel(reading, spoken),
             _split(reading, spoken),

@@ -1,4 +1,4 @@
-"""The section of a page that says by which route gifts are tied to a wording, and how many are tied to none."""
+"""The table of a page that says by which route gifts are tied to a wording, and how many are tied to none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from dashboards.blocks import Cell, Column, Query, Section, Table, TableRow
+from dashboards.blocks import Cell, Column, Table, TableRow
 from dashboards.phrasing import Voice, plain, sentence
 from dashboards.reading import Reading
 from dashboards.translations import marked
@@ -23,46 +23,32 @@ _ROUTES: Mapping[str, str] = {
 }
 
 
-def tied_gifts(reading: Reading, spoken: Voice) -> Section | None:
+def tied_gifts(reading: Reading, spoken: Voice) -> Table | None:
     """Return one row per route that a gift took; None where no gift has any."""
     frame = reading.result.tied_gifts
-    if frame.is_empty() or reading.day is None:
+    if frame.is_empty():
         return None
     say = spoken.say
     totals = dict(frame.group_by("variant_id").agg(pl.col("gifts").sum()).iter_rows())
     counts = {(row["route"], row["variant_id"]): int(row["gifts"]) for row in frame.to_dicts()}
     routes = sorted({route for route, _ in counts}, key=lambda route: [*_ROUTES, route].index(route))
-    rows = tuple(
-        TableRow(
-            Cell(say(_ROUTES[route]) if route in _ROUTES else sentence(plain(route.replace("_", " "))).rstrip(".")),
-            tuple(
-                Cell(
-                    spoken.count(counts.get((route, arm.id), 0)),
-                    spoken.part(counts.get((route, arm.id), 0) / totals[arm.id]),
-                )
-                if totals.get(arm.id)
-                else Cell(say("none"))
-                for arm in reading.arms
-            ),
-        )
-        for route in routes
-    )
-    where = f"experiment_id = '{reading.result.experiment.id}' AND as_of = DATE '{reading.day.isoformat()}'"
-    return Section(
-        id="tied",
-        heading=say("How gifts are tied to a wording"),
-        lead=say(
-            "Only gifts of readers who were asked count. A gift whose form names a wording, and whose reader is not found, is missing from that wording."
+
+    def cell(route: str, variant: str) -> Cell:
+        count, total = counts.get((route, variant), 0), totals.get(variant, 0)
+        return Cell(f"{spoken.count(count)} ({spoken.part(count / total)})" if total else say("none"))
+
+    return Table(
+        say("Settled gifts by what ties them to a wording"),
+        (
+            Column(say("Route")),
+            *(Column(f"{arm.letter} {plain(arm.variant.label, 28)}", "", "number") for arm in reading.arms),
         ),
-        blocks=(
-            Table(
-                say("Settled gifts by what ties them to a wording"),
-                (
-                    Column(say("Route")),
-                    *(Column(arm.letter, plain(arm.variant.label, 28), "number") for arm in reading.arms),
-                ),
-                rows,
-            ),
+        tuple(
+            TableRow(
+                Cell(say(_ROUTES[route]) if route in _ROUTES else sentence(plain(route.replace("_", " "))).rstrip(".")),
+                tuple(cell(route, arm.id) for arm in reading.arms),
+            )
+            for route in routes
         ),
-        queries=(Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {where}"),),
+        summary=say("How gifts are tied to a wording"),
     )

@@ -44,6 +44,8 @@ def assert_balanced(publisher: TestPublisher) -> None:
         ({"occurred_at": "2026-13-45"}, "wrong_type"),
         ({"occurred_at": None}, "missing_value"),
         ({"occurred_at": "2027-01-01T00:00:00Z"}, "future_timestamp"),
+        ({"occurred_at": "0026-10-05T12:00:00Z"}, "ancient_timestamp"),
+        ({"occurred_at": "-026-10-05T12:00:00Z"}, "ancient_timestamp"),
         ({"contribution_id": "  "}, "missing_value"),
     ],
 )

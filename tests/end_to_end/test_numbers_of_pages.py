@@ -130,7 +130,7 @@ def test_every_section_follows_from_its_own_queries(site: TestPublisher, tmp_pat
         ("checks", "detail", "experiments/thanks/trust"),
         ("funnel", "readers", "experiments/thanks/funnel"),
         ("special_readers", "readers", "experiments/thanks/counted"),
-        ("tied_gifts", "gifts", "experiments/thanks/tied"),
+        ("tied_gifts", "gifts", "experiments/thanks/counted"),
         ("rows_per_day", "rows", "health/days"),
     ],
 )

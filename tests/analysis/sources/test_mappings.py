@@ -101,6 +101,23 @@ def test_a_day_of_ga4_that_is_delivered_again_replaces_the_day(publisher: TestPu
     assert publisher.ingest().files == 0
 
 
+def test_an_edition_that_was_never_in_force_has_its_row_in_the_ledger(publisher: TestPublisher) -> None:
+    source(publisher, "ga4-export")
+    publisher.land("web", encoded(GA4[:2], "x.ndjson"), "events_intraday_20261005.ndjson", day="2026-10-05")
+    publisher.land("web", encoded(GA4, "x.ndjson"), "events_20261005.ndjson", day="2026-10-06")
+    for _ in range(2):  # the second time it is there already
+        publisher.ingest()
+        unread = publisher.warehouse.ledger().filter(pl.col("path").str.contains("intraday"))
+        assert unread.select("kind", "status", "received").rows() == [
+            (kind, "superseded", None) for kind in ("pageviews", "appeal_events", "identity_links")
+        ]
+        assert unread["content_hash"].str.len_chars().min() >= 64
+        assert unread["message"][0].endswith(
+            "web/2026-10-06/events_20261005.ndjson is a newer edition of the same export"
+        )
+    assert files_out_of_balance(publisher.warehouse).is_empty()
+
+
 def test_the_flattened_export_of_ga4_links_the_browsers_of_an_account(
     publisher: TestPublisher, real_data: Path
 ) -> None:
