@@ -62,7 +62,7 @@ class ReaderRules(Section):
     too_fast: Rule = "exclude"
     giving_days: Annotated[int, Field(ge=1, le=3660)] = 365
     employees_file: Path | None = None
-    most_pageviews_a_minute: Annotated[int, Field(ge=10)] = 60
+    most_pageviews_a_minute: Annotated[int, Field(ge=10)] = 30
     most_pageviews_a_day: Annotated[int, Field(ge=10)] = 1000
     most_exposures_a_day: Annotated[int, Field(ge=2)] = 500
 

@@ -380,3 +380,43 @@ def test_a_script_in_a_file_name_is_only_a_name(publisher: TestPublisher, tmp_pa
     publisher.land("pageviews", [pageview("10-05 12:00", "r")], name)
     assert publisher.ingest().accepted == 1
     assert json.dumps(publisher.warehouse.ledger()["path"][0]).endswith('.ndjson"')
+
+
+@pytest.mark.parametrize(
+    ("occurred", "received", "kept"),
+    [
+        ("12:10:00", "12:00:00", "12:10:00"),  # within the bound: the sender's clock is taken
+        ("12:10:01", "12:00:00", "12:00:00"),  # beyond it: the collector's
+        ("09:00:00", "12:00:00", "09:00:00"),  # sent late, as when a phone had no network
+        ("12:00:00", None, "12:00:00"),
+    ],
+)
+def test_a_clock_that_runs_ahead_is_set_to_the_collector_s(
+    publisher: TestPublisher, occurred: str, received: str | None, kept: str
+) -> None:
+    arrived = None if received is None else f"2026-10-05T{received}Z"
+    publisher.land("appeal_events", [appeal_event(f"10-05 {occurred}", "r", received_at=arrived)])
+    publisher.ingest()
+    (part,) = publisher.warehouse.parts("appeal_events")
+    assert [f"{at:%H:%M:%S}" for at in pl.read_parquet(part.path)["occurred_at"]] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("when", "day"),
+    [
+        ("2026-03-28T23:59:59Z", "2026-03-28"),  # London: one second before midnight, winter time
+        ("2026-03-29T00:00:00Z", "2026-03-29"),
+        ("2026-03-29T22:59:59Z", "2026-03-29"),  # the day of 23 hours
+        ("2026-03-29T23:00:00Z", "2026-03-30"),
+        ("2026-10-24T22:59:59Z", "2026-10-24"),
+        ("2026-10-24T23:00:00Z", "2026-10-25"),  # the day of 25 hours
+        ("2026-10-25T23:59:59Z", "2026-10-25"),
+        ("2026-10-26T00:00:00Z", "2026-10-26"),
+    ],
+)
+def test_days_on_which_clocks_are_changed_begin_and_end_at_the_publisher_s_midnight(
+    publisher: TestPublisher, when: str, day: str
+) -> None:
+    publisher.land("appeal_events", [appeal_event("10-05 12:00", "r", occurred_at=when)])
+    publisher.ingest()
+    assert [part.scope for part in publisher.warehouse.parts("appeal_events")] == [day]
