@@ -6,20 +6,25 @@ put together where they are counted, so a link that comes late, or that is forgo
 
 from __future__ import annotations
 
+import duckdb
 import polars as pl
 
 from analysis.queries import query
 from analysis.store import Warehouse, fingerprint, read_parts
 
 #: Changes whenever the rule does.
-_DEFINITION = 1
+_DEFINITION = 2
 
 PERSONS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "reader_key": pl.Int64,
     "person_key": pl.Int64,
+    "component_key": pl.Int64,
     "n_ids": pl.Int64,
     "is_merged": pl.Boolean,
 }
+#: Which parts of links the persons are made from, and when links last touched a reader of an experiment.
+_LINKED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {"part_id": pl.Int64}
+_TOUCHED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {"experiment_id": pl.String, "touched": pl.String}
 
 
 def persons(links: pl.DataFrame, *, largest: int) -> pl.DataFrame:
@@ -52,6 +57,7 @@ def persons(links: pl.DataFrame, *, largest: int) -> pl.DataFrame:
         {
             "reader_key": keys,
             "person_key": np.where(is_merged, keys[first][label], keys),
+            "component_key": keys[first][label],
             "n_ids": size,
             "is_merged": is_merged,
         },
@@ -60,23 +66,68 @@ def persons(links: pl.DataFrame, *, largest: int) -> pl.DataFrame:
 
 
 def refresh_persons(warehouse: Warehouse) -> bool:
-    """Compute persons anew where links came or went; return whether they did. The caller holds the lock.
+    """Bring persons up to date where links came or went; return whether they did. The caller holds the lock.
 
-    A person is known from all days: a log-in in May tells whose visit in April it was.
+    A person is known from all days: a log-in in May tells whose visit in April it was. New links change only the components
+    that they touch; where links went, everything is put together anew.
     """
     parts = warehouse.parts("identity_links")
     current = warehouse.parts("persons")
     if not parts and not current:
         return False
     largest = warehouse.settings.identity.largest_person
-    mark = fingerprint(_DEFINITION, largest, *[part.part_id for part in parts])
+    rule = fingerprint(_DEFINITION, largest)
+    mark = fingerprint(rule, *[part.part_id for part in parts])
     if current and current[0].inputs == mark:
         return False
+    linked = pl.DataFrame({"part_id": [part.part_id for part in parts]}, schema=_LINKED_SCHEMA)
+    made_from = warehouse.parts("linked_parts")
+    known = set(pl.read_parquet(made_from[0].path)["part_id"]) if made_from and made_from[0].inputs == rule else set()
+    grows = bool(current) and bool(known) and known <= set(linked["part_id"])
     with warehouse.compute() as connection:
-        read_parts(connection, "identity_links", parts, _no_links)
-        links = connection.sql(query("linked_pairs")).pl()
-    warehouse.replace([warehouse.write_frame(persons(links, largest=largest), "persons", "all", inputs=mark)])
+        read_parts(connection, "persons", current, no_persons)
+        new = [part for part in parts if part.part_id not in known] if grows else parts
+        read_parts(connection, "identity_links", new, _no_links)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE new_pairs AS {query('linked_pairs')}")
+        pairs = connection.sql("FROM new_pairs").pl()
+        if grows:
+            # A member of a component that the pairs touch is one edge to its smallest key.
+            pairs = pl.concat([pairs, connection.sql(query("touched_persons")).pl()])
+        found = persons(pairs, largest=largest)
+        connection.register("regrouped", found.to_arrow())
+        if grows:
+            part = warehouse.write_query(connection, query("regrouped_persons"), "persons", "all", inputs=mark)
+        else:
+            part = warehouse.write_frame(found, "persons", "all", inputs=mark)
+        warehouse.replace(
+            [
+                part,
+                warehouse.write_frame(linked, "linked_parts", "all", inputs=rule),
+                warehouse.write_frame(_touched(warehouse, connection, mark, grows=grows), "linked_experiments", "all"),
+            ]
+        )
+        connection.unregister("regrouped")
     return True
+
+
+def last_touched(warehouse: Warehouse) -> dict[str, str]:
+    """By experiment, a mark that changes when links change who is one of its readers."""
+    parts = warehouse.parts("linked_experiments")
+    return dict(pl.read_parquet(parts[0].path).iter_rows()) if parts else {}
+
+
+def _touched(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, mark: str, *, grows: bool) -> pl.DataFrame:
+    """The marks of experiments, new for those with a reader among the relation `regrouped`, or for all."""
+    marks = last_touched(warehouse) if grows else {}
+    exposures = warehouse.parts("daily_exposures")
+    counted = [part.scope for part in warehouse.parts("cohort_cells")]
+    if exposures and grows:
+        files = [str(part.path) for part in exposures]
+        rows = connection.execute(query("touched_experiments"), {"files": files}).fetchall()
+        marks |= {experiment: mark for (experiment,) in rows}
+    else:
+        marks |= dict.fromkeys(counted, mark)
+    return pl.DataFrame(sorted(marks.items()), schema=_TOUCHED_SCHEMA, orient="row")
 
 
 def _no_links() -> str:
@@ -86,8 +137,8 @@ def _no_links() -> str:
 def no_persons() -> str:
     """SQL that selects no person."""
     return (
-        "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS BIGINT) AS person_key, CAST(NULL AS BIGINT) AS n_ids, "
-        "CAST(NULL AS BOOLEAN) AS is_merged WHERE false"
+        "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS BIGINT) AS person_key, "
+        "CAST(NULL AS BIGINT) AS component_key, CAST(NULL AS BIGINT) AS n_ids, CAST(NULL AS BOOLEAN) AS is_merged WHERE false"
     )
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from analysis.contract import Kind, stored_columns
 from analysis.erasure import hashed
-from analysis.identity import no_persons, refresh_persons, shown_as_persons
+from analysis.identity import last_touched, no_persons, refresh_persons, shown_as_persons
 from analysis.measures import (
     appeal_measures,
     counted_measures,
@@ -255,6 +255,7 @@ def refresh_cohorts(
     refresh_persons(warehouse)
     parts = {table: warehouse.parts(table) for table in _COHORT_INPUTS}
     together = warehouse.parts("persons")
+    touched = last_touched(warehouse)
     employees = employee_ids(warehouse.settings)
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
@@ -264,7 +265,7 @@ def refresh_cohorts(
             continue
         if experiment.id in current and any(experiment.starts < day for day in kept.values()):
             continue  # rows it was computed from are gone; its results stay
-        due = _Due.of(experiment, warehouse.settings, as_of, parts, together, employees)
+        due = _Due.of(experiment, warehouse.settings, as_of, parts, touched.get(experiment.id, ""), employees)
         if current.get(experiment.id) != due.mark:
             stale.append(due)
     done = 0
@@ -308,7 +309,7 @@ class _Due:
         settings: Settings,
         as_of: date,
         parts: dict[str, list[Part]],
-        together: Sequence[Part],
+        touched: str,
         employees: Sequence[str],
     ) -> Self:
         counted_to = last_counted_day(experiment, settings, as_of)
@@ -336,7 +337,7 @@ class _Due:
             fingerprint(*sorted(employees)),
             *[part.part_id for found in own.values() for part in found],
             "persons",
-            *[part.part_id for part in together],
+            touched,
         )
         return cls(experiment, counted_to, own, mark)
 

@@ -160,6 +160,7 @@ PARTIALS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "reader_key": "Keyed hash of an id.",
             "person_key": "Key of the person: the smallest of the keys that links connect.",
+            "component_key": "Smallest key that links connect with it, also where they are too many for one person.",
             "n_ids": "Ids that links connect with this one.",
             "is_merged": "False where they are more than one person may have (`identity.largest_person`).",
         },

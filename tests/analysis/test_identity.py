@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import polars as pl
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.identity import persons
+from analysis.identity import persons, refresh_persons
 from tests.builders import TestPublisher, appeal_event, cell, gift
 
 
@@ -19,7 +22,7 @@ def link(reader: str, other: str, when: str = "2026-10-05T12:00:00Z", kind: str 
     return {"occurred_at": when, "reader_id": reader, "linked_id": other, "linked_kind": kind}
 
 
-def links(pairs: list[tuple[int, int]]) -> pl.DataFrame:
+def links(pairs: Sequence[tuple[int, ...]]) -> pl.DataFrame:
     return pl.DataFrame(pairs, schema={"reader_key": pl.Int64, "linked_key": pl.Int64}, orient="row")
 
 
@@ -50,6 +53,78 @@ def test_a_group_larger_than_a_person_may_be_is_left_apart() -> None:
     assert not found["is_merged"].any()
     assert found["reader_key"].to_list() == found["person_key"].to_list()
     assert found["n_ids"].unique().to_list() == [10]
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), min_size=1, max_size=6), min_size=1, max_size=5
+    )
+)
+def test_links_that_come_day_by_day_make_the_same_persons_as_all_at_once(
+    tmp_path_factory: pytest.TempPathFactory, days: list[list[tuple[int, int]]]
+) -> None:
+    grown, whole = (TestPublisher(tmp_path_factory.mktemp("links") / "publisher") for _ in range(2))
+    for publisher in (grown, whole):
+        publisher.settings_more = "[identity]\nlargest_person = 4\n"
+        publisher.write_settings()
+    (grown.folder / "askwell.key").write_text("k" * 32)
+    (grown.folder / "askwell.key").chmod(0o600)
+    shutil.copy(grown.folder / "askwell.key", whole.folder / "askwell.key")
+    for pairs in days:
+        rows = [link(f"r{first}", f"r{second}") for first, second in pairs]
+        for publisher in (grown, whole):
+            publisher.land("identity_links", rows)
+        grown.ingest()
+        refreshed(grown)
+    whole.ingest()
+    refreshed(whole)
+    assert together(grown).equals(together(whole))
+
+
+def refreshed(publisher: TestPublisher) -> None:
+    warehouse = publisher.warehouse
+    with warehouse.writing():
+        refresh_persons(warehouse)
+
+
+def together(publisher: TestPublisher) -> pl.DataFrame:
+    frames = [pl.read_parquet(part.path) for part in publisher.warehouse.parts("persons")]
+    return pl.concat(frames).sort("reader_key") if frames else pl.DataFrame()
+
+
+def test_an_experiment_is_counted_again_only_where_links_touch_its_readers(publisher: TestPublisher) -> None:
+    publisher.register("other")
+    publisher.land(
+        "appeal_events",
+        [
+            appeal_event("10-05 12:00", "phone", "thanks"),
+            appeal_event("10-05 12:00", "someone", "thanks", experiment_id="other"),
+            appeal_event("10-27 12:00", "x"),
+        ],
+    )
+    publisher.land("contributions", [gift("10-05 13:00", "cus_1", 900)])
+    publisher.land("identity_links", [link("a", "b")])
+    publisher.statistics()
+    before = {part.scope: part.part_id for part in publisher.warehouse.parts("cohort_cells")}
+    publisher.land("identity_links", [link("b", "stranger")])
+    publisher.statistics()
+    assert {part.scope: part.part_id for part in publisher.warehouse.parts("cohort_cells")} == before
+    publisher.land("identity_links", [link("cus_1", "phone", kind="customer")])
+    found = publisher.statistics().statistics
+    after = {part.scope: part.part_id for part in publisher.warehouse.parts("cohort_cells")}
+    assert {scope for scope in after if after[scope] != before[scope]} == {"thanks"}
+    assert cell(found, "value", "thanks", experiment_id="thanks")["s1"] == 900
+
+
+def test_links_that_are_withdrawn_part_a_person_again(publisher: TestPublisher) -> None:
+    publisher.land("appeal_events", [appeal_event("10-05 12:00", "phone", "thanks"), appeal_event("10-27 12:00", "x")])
+    publisher.land("contributions", [gift("10-05 13:00", "cus_1", 900)])
+    publisher.land("identity_links", [link("phone", "account:7")], "kept.ndjson")
+    publisher.land("identity_links", [link("account:7", "cus_1", kind="customer")], "mistaken.ndjson")
+    assert cell(publisher.statistics().statistics, "value", "thanks")["s1"] == 900
+    publisher.land("identity_links", [link("account:8", "cus_1", kind="customer")], "mistaken.ndjson")
+    assert cell(publisher.statistics().statistics, "value", "thanks")["s1"] == 0
 
 
 def test_a_gift_by_the_customer_of_another_browser_s_account_counts_for_the_reader(publisher: TestPublisher) -> None:
