@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.delivery import Letter, Receipt, alone, deliver, replace_file
-from analysis.freshness import SilentFeed
+from analysis.freshness import Feed
 from analysis.settings import Alarms, Delivery, Settings
 
 Kind = Literal["trust", "verdict", "late", "failed"]
@@ -49,7 +49,7 @@ class _Open:
     is_told: bool = False
 
 
-def late_feed(feed: SilentFeed) -> Cause:
+def late_feed(feed: Feed) -> Cause:
     """The cause of a feed that fell silent."""
     days = "a full day" if feed.days == 1 else f"{feed.days} full days"
     return Cause(

@@ -19,14 +19,18 @@ RARE = 0.001
 PACE_DAYS = 28
 
 
+#: Rows a day from which a feed is expected to have some every day; a Poisson day without any has a chance of 5 %.
+DAILY_PACE = 3
+
+
 @dataclass(frozen=True)
-class SilentFeed:
-    """A feed without rows where there should be some.
+class Feed:
+    """How far a feed reaches: the rows of one kind that one source brings.
 
     Attributes:
         source: Source of `askwell.toml`; empty for files in the contract's own columns.
         newest: Last day that has rows.
-        days: Full days without any since.
+        days: Full days since that should have had rows and had none.
         pace: Mean rows a day over the `PACE_DAYS` before.
     """
 
@@ -41,16 +45,28 @@ class SilentFeed:
         """How the feed is called in a message."""
         return f"{self.kind} of {self.source}" if self.source else self.kind
 
+    @property
+    def is_silent(self) -> bool:
+        """True where a silence this long would be rarer than `RARE` at the feed's own pace.
 
-def silent_feeds(
+        Arrivals are taken as Poisson: k days without a row have probability exp(-k x pace). Rows that come in bursts make this
+        too eager for feeds of a few rows a day, never too slow.
+        """
+        return self.days > 0 and math.exp(-self.pace * self.days) < RARE
+
+    @property
+    def is_stale(self) -> bool:
+        """True where the last day is missing of a feed that has rows every day."""
+        return self.days > 0 and self.pace >= DAILY_PACE
+
+
+def feeds(
     days_of_sources: pl.DataFrame, experiments: Sequence[Experiment], settings: Settings, now: datetime
-) -> tuple[SilentFeed, ...]:
-    """Return the feeds that should have had rows and had none.
+) -> tuple[Feed, ...]:
+    """Return how far every feed reaches.
 
-    A day counts once it is over and `alarms.late_after` has passed. Arrivals are taken as Poisson at the feed's own pace:
-    k days without a row have probability exp(-k x pace), and below `RARE` the feed is silent. Rows that come in bursts
-    make this too eager for feeds of a few rows a day, never too slow. Appeal events are expected only on days on which a
-    registered test runs, so that a pause between tests is no alarm.
+    A day counts once it is over and `alarms.late_after` has passed. Appeal events are expected only on days on which a
+    registered test runs, so that a pause between tests is no gap.
 
     Args:
         days_of_sources: One row per `source`, `kind` and `day`, with `rows`; as `Warehouse.days_of_sources` returns it.
@@ -69,6 +85,12 @@ def silent_feeds(
             missing = [day for day in missing if any(test.starts <= day <= test.planned_end for test in experiments)]
         since = max(first, newest - timedelta(days=PACE_DAYS - 1))
         pace = float(feed.filter(pl.col("day") >= since)["rows"].sum()) / ((newest - since).days + 1)
-        if missing and math.exp(-pace * len(missing)) < RARE:
-            found.append(SilentFeed(str(source), str(kind), newest, len(missing), pace))
+        found.append(Feed(str(source), str(kind), newest, len(missing), pace))
     return tuple(found)
+
+
+def silent_feeds(
+    days_of_sources: pl.DataFrame, experiments: Sequence[Experiment], settings: Settings, now: datetime
+) -> tuple[Feed, ...]:
+    """Return the feeds that should have had rows and had none; arguments as of `feeds`."""
+    return tuple(feed for feed in feeds(days_of_sources, experiments, settings, now) if feed.is_silent)

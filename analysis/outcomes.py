@@ -366,7 +366,7 @@ def _reads(experiment: Experiment, table: str) -> bool:
 
 def _batches(connection: duckdb.DuckDBPyConnection, stale: Sequence[_Due]) -> Iterator[list[_Due]]:
     """Share out experiments so that a pass has readers enough to be worth reading files for, and not too many."""
-    read_parts(connection, "daily_exposures", _together(stale, "daily_exposures"), _empty_exposures)
+    read_parts(connection, "daily_exposures", _together(stale, "daily_exposures"), empty_exposures)
     rows = dict(
         connection.execute("SELECT experiment_id, count(*) FROM daily_exposures GROUP BY experiment_id").fetchall()
     )
@@ -400,8 +400,8 @@ def _count(
     """
     read_parts(connection, "persons", together, no_persons)
     for table, empty in (
-        ("daily_exposures", _empty_exposures),
-        ("daily_visits", _empty_visits),
+        ("daily_exposures", empty_exposures),
+        ("daily_visits", empty_visits),
         ("daily_page_measures", _empty_page_measures),
         ("daily_appeal_measures", _empty_appeal_measures),
         ("contributions", lambda: empty_table("contributions")),
@@ -552,7 +552,8 @@ def _later_epochs(batch: Sequence[_Due], settings: Settings) -> pl.DataFrame:
     )
 
 
-def _empty_exposures() -> str:
+def empty_exposures() -> str:
+    """SQL that selects no row with the columns of `daily_exposures`."""
     steps = ", ".join(
         f"CAST(NULL AS BIGINT) AS {step}_us"
         for step in (
@@ -587,7 +588,8 @@ def _empty_appeal_measures() -> str:
     )
 
 
-def _empty_visits() -> str:
+def empty_visits() -> str:
+    """SQL that selects no row with the columns of `daily_visits`."""
     return (
         "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS DATE) AS day, CAST(NULL AS INTEGER) AS pageviews, "
         "CAST(NULL AS INTEGER) AS most_a_minute WHERE false"
@@ -604,7 +606,7 @@ def _empty_left_out() -> str:
 #: SQL that selects no row of a daily partial, for views over a warehouse that has none yet.
 EMPTY_PARTIALS = {
     "persons": no_persons,
-    "daily_exposures": _empty_exposures,
-    "daily_visits": _empty_visits,
+    "daily_exposures": empty_exposures,
+    "daily_visits": empty_visits,
     "left_out_readers": _empty_left_out,
 }

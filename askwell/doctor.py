@@ -19,7 +19,7 @@ from typing import Literal
 
 import typer
 
-from analysis.errors import AskwellError
+from analysis.errors import AskwellError, WarehouseError
 from analysis.settings import Settings, read_settings
 
 #: Seconds without a sign of life after which the daemon counts as stopped; it gives one every 30.
@@ -99,12 +99,13 @@ def _looking(subject: str, look: Callable[[Settings], Finding], settings: Settin
     """A look that meets an error of ours, or of the disk, is itself the finding."""
     try:
         return look(settings)
-    except AskwellError as problem:
-        return Finding(subject, "wrong", str(problem))
-    except sqlite3.Error:
+    except (sqlite3.Error, WarehouseError):
         return Finding(subject, "wrong", "Cannot be told, because the warehouse cannot be read.", "See “warehouse”.")
+    except AskwellError as problem:
+        return Finding(subject, "wrong", str(problem), "Mend what it names; docs/configuration.md lists every key.")
     except OSError as problem:
-        return Finding(subject, "wrong", f"{problem.filename or subject}: {problem.strerror}")
+        told = f"{problem.filename or subject}: {problem.strerror}"
+        return Finding(subject, "wrong", told, f"Give it to the user of the run ({_user()}), or mend the disk.")
 
 
 def _environment() -> Finding:
@@ -361,7 +362,7 @@ def _daemon(settings: Settings, now: datetime) -> Finding:
         )
     if errors:
         return Finding("daemon", "wrong", errors[0][:200], "Read the daemon's log; docs/runbook.md.")
-    return Finding("daemon", "ok", f"A sign of life {age:.0f} s ago")
+    return Finding("daemon", "ok", f"A sign of life {max(age, 0):.0f} s ago")
 
 
 def _messages(settings: Settings) -> Finding:

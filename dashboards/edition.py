@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import html
 import json
+import re
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
 
 from analysis.database import open_database
 from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file, write_files
 from analysis.edition import Draft, audience_of, last_edition, past_of, previous_effects, results, stamp_of
+from analysis.experiment_result import ExperimentResult
 from analysis.registry import Experiment
+from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SPECIAL_READERS, TIED_GIFTS, VARIANT_RESULTS
 from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
 from analysis.wording.findings import find
@@ -108,3 +116,55 @@ def verdicts_missing_from_site(warehouse: Warehouse, experiments: Sequence[Exper
         if words.headline not in text or words.money_line not in text:
             missing.append(result.experiment.id)
     return missing
+
+
+#: Tables of the published database from which the sections of an experiment's page are made.
+_TOLD = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
+
+
+def sections_unlike_the_database(warehouse: Warehouse, experiments: Sequence[Experiment]) -> list[str]:
+    """Sections of experiments' pages, as `id/section`, that say another thing than the tables of the published database.
+
+    Every page is made again from those tables, and each section must come out as it was published, letter by letter: so every
+    number of it equals the table's.
+
+    Raises:
+        NothingToReport: no edition has been published yet.
+    """
+    settings, edition = warehouse.settings, last_edition(warehouse)
+    with open_database(settings.folders.database) as database:
+        told = [_as_published(result, database) for result in results(warehouse, experiments, edition)]
+    health = HealthTables(warehouse.ledger(), warehouse.quarantine_reasons(), warehouse.rows_per_day())
+    unlike = []
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "site"
+        build_site(told, health, stamp_of(edition), audience_of(settings, experiments), again)
+        for result in told:
+            page = f"experiments/{result.experiment.id}.html"
+            made, shown = _sections(again / page), _sections(settings.folders.site / page)
+            unlike += [
+                f"{result.experiment.id}/{name}"
+                for name in sorted(made.keys() | shown.keys())
+                if made.get(name) != shown.get(name)
+            ]
+    return unlike
+
+
+def _as_published(result: ExperimentResult, database: duckdb.DuckDBPyConnection) -> ExperimentResult:
+    def rows(table: str, schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+        found = database.sql(
+            f"SELECT * FROM {table} WHERE experiment_id = $id", params={"id": result.experiment.id}
+        ).pl()
+        return found.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+    decision = rows(DECISIONS.name, DECISIONS.schema)
+    return replace(
+        result,
+        **{table.name: rows(table.name, table.schema) for table in _TOLD},
+        decision=decision.row(0, named=True) if decision.height else result.decision,
+    )
+
+
+def _sections(page: Path) -> dict[str, str]:
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return dict(re.findall(r'<section id="([\w-]+)"(.*?)</section>', text, re.DOTALL))
