@@ -55,7 +55,8 @@ def forget_reader(warehouse: Warehouse, reader_id: str, *, with_linked: bool = T
     """Take every row of a reader out of the warehouse, physically, and refuse those that come later.
 
     The caller holds the write lock, and publishes afterwards: the database reads the parts that went. Refunds and details
-    of the reader's payments go with them. A run that is killed is finished by the same call again.
+    of the reader's payments go with them. A run that is killed is finished by the same call again: what tells which rows are
+    the reader's goes last, payments after what names them and links after everything.
 
     Args:
         reader_id: The id as it is sent, before any hashing.
@@ -70,23 +71,42 @@ def forget_reader(warehouse: Warehouse, reader_id: str, *, with_linked: bool = T
         connection.execute("CREATE TEMP TABLE forgotten AS SELECT unnest($keys)::BIGINT AS key", {"keys": keys})
         marks = connection.execute(f"SELECT {bucket_of('key')}, {digest_of('key')} FROM forgotten").fetchall()
         warehouse.mark_erased(marks)
+        _add_half_forgotten(connection, warehouse)
         payments = _payments(connection, warehouse)
         connection.execute("CREATE TEMP TABLE forgotten_payments (id VARCHAR)")
         if payments:
             connection.executemany("INSERT INTO forgotten_payments VALUES (?)", [(payment,) for payment in payments])
         rows: dict[str, int] = {}
         days: set[str] = set()
-        for part in warehouse.all_parts():
-            held = _held(connection, part)
-            if held is None:
-                continue
-            gone = warehouse.rewrite_without(connection, part, held)
-            if gone:
-                days.add(part.scope)
-                if part.in_force:
-                    rows[part.table] = rows.get(part.table, 0) + gone
+        for held_by, wanted in (
+            (_names_payment, lambda table: True),
+            (_names_reader, lambda table: table != "identity_links"),
+            (_names_reader, lambda table: table == "identity_links"),
+        ):
+            for part in warehouse.all_parts():
+                held = held_by(_columns(connection, part)) if wanted(part.table) else None
+                gone = 0 if held is None else warehouse.rewrite_without(connection, part, held)
+                if gone:
+                    days.add(part.scope)
+                    if part.in_force:
+                        rows[part.table] = rows.get(part.table, 0) + gone
     warehouse.clear_spill()
     return Receipt(rows, tuple(warehouse.files_with_reason("erased_reader")), len(keys) - 1, tuple(sorted(days)))
+
+
+def _add_half_forgotten(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    """Also forget keys that are marked and still stand in a link: a run that was killed had begun with them."""
+    parts = [str(part.path) for part in warehouse.all_parts() if part.table == "identity_links"]
+    if not parts:
+        return
+    marks = pl.DataFrame(warehouse.erased_marks(), schema=ERASED_SCHEMA, orient="row")
+    connection.register("erased_marks", marks.to_arrow())
+    connection.execute(
+        "INSERT INTO forgotten SELECT DISTINCT key FROM (SELECT unnest([reader_key, linked_key]) AS key "
+        f"FROM read_parquet($parts, union_by_name = true)) WHERE {is_erased('key')} AND key NOT IN (SELECT key FROM forgotten)",
+        {"parts": parts},
+    )
+    connection.unregister("erased_marks")
 
 
 def hashed(value: str) -> str:
@@ -141,18 +161,29 @@ def _payments(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> li
 
 
 #: Columns that may hold a reader's key, and columns that may name one of their payments.
-_KEY_COLUMNS = ("reader_key", "linked_key", "canonical_key")
+_KEY_COLUMNS = ("reader_key", "linked_key", "canonical_key", "person_key", "component_key")
 _PAYMENT_COLUMNS = ("refund_of", "payment_id", "contribution_id", "renewal_of")
 
 
-def _held(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> str | None:
-    """SQL that is true for rows of a forgotten reader in a part; None where it has no column that could name one."""
-    names = {
-        row[0]
-        for row in connection.execute("DESCRIBE SELECT * FROM read_parquet($part)", {"part": str(part.path)}).fetchall()
-    }
-    tests = [f"coalesce({name} IN (SELECT key FROM forgotten), false)" for name in _KEY_COLUMNS if name in names]
-    tests += [
-        f"coalesce({name} IN (SELECT id FROM forgotten_payments), false)" for name in _PAYMENT_COLUMNS if name in names
-    ]
+def _columns(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> set[str]:
+    rows = connection.execute("DESCRIBE SELECT * FROM read_parquet($part)", {"part": str(part.path)}).fetchall()
+    return {row[0] for row in rows}
+
+
+def _names_reader(columns: set[str]) -> str | None:
+    """SQL that is true for rows with a forgotten key; None without a column that could hold one."""
+    tests = [f"coalesce({name} IN (SELECT key FROM forgotten), false)" for name in _KEY_COLUMNS if name in columns]
     return " OR ".join(tests) or None
+
+
+def _names_payment(columns: set[str]) -> str | None:
+    """SQL that is true for rows that name a payment of a forgotten reader, and not the reader; None where none could."""
+    tests = [
+        f"coalesce({name} IN (SELECT id FROM forgotten_payments), false)"
+        for name in _PAYMENT_COLUMNS
+        if name in columns
+    ]
+    if not tests:
+        return None
+    reader = _names_reader(columns)
+    return f"({' OR '.join(tests)})" + (f" AND NOT ({reader})" if reader else "")

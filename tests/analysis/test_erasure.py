@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pytest
 
 from analysis.checking import files_out_of_balance
 from analysis.erasure import Receipt, forget_reader
+from tests.analysis.test_identity import link
 from tests.builders import TestPublisher, appeal_event, cell, gift, pageview
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def key_of(publisher: TestPublisher, reader: str) -> int:
@@ -167,3 +174,90 @@ def test_the_published_database_no_longer_finds_the_reader(publisher: TestPublis
         for table in ("appeal_events", "pageviews", "contributions", "exposures", "reader_outcomes"):
             assert database.execute(f"SELECT count(*) FROM {table} WHERE reader_key = ?", [key]).fetchall() == [(0,)]
     assert traces(publisher.settings.folders.warehouse, "forget-me", key) == []
+
+
+#: Forgets in a process of its own, and ends it as a kill would at the given step of the work: before a part is entered,
+#: after it was, or after the file it replaces is gone.
+KILLED = """
+import os, sys
+from pathlib import Path
+from analysis.erasure import forget_reader
+from analysis.store import Warehouse
+from tests.builders import TestPublisher
+steps = int(sys.argv[2])
+
+def dying(work):
+    def step(*args, **more):
+        global steps
+        steps -= 1
+        if steps < 0:
+            os._exit(9)
+        done = work(*args, **more)
+        steps -= 1
+        if steps < 0:
+            os._exit(9)
+        return done
+    return step
+
+Warehouse._enter = dying(Warehouse._enter)
+Path.unlink = dying(Path.unlink)
+warehouse = TestPublisher(Path(sys.argv[1])).warehouse
+with warehouse.writing():
+    forget_reader(warehouse, "forget-me")
+"""
+
+
+def test_a_call_that_is_killed_at_any_step_is_finished_by_the_same_call(tmp_path: Path) -> None:
+    publisher = filled(TestPublisher(tmp_path / "publisher"))
+    publisher.register()
+    publisher.land(
+        "identity_links",
+        [link("account:9", "tablet"), link("tablet", "cus_1")],  # a chain over several files
+    )
+    publisher.land("pageviews", [pageview("10-07 12:00", who) for who in ("tablet", "account:9", "cus_1")])
+    publisher.land("contributions", [gift("10-08 12:00", None, contribution_id="p9", refund_of="p1")], day="2026-10-09")
+    publisher.statistics()
+    names = ("forget-me", "account:9", "tablet", "cus_1")
+    step, ended = 0, 9
+    while ended:  # each try is a process of its own
+        folder = tmp_path / str(step)
+        shutil.copytree(publisher.folder, folder)
+        ended = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(step)], cwd=ROOT, check=False).returncode
+        assert ended in (0, 9)
+        tried = TestPublisher(folder)
+        forget(tried, "forget-me")
+        left = [
+            found for name in names for found in traces(tried.settings.folders.warehouse, name, key_of(tried, name))
+        ]
+        assert left == [], step
+        stored = [pl.read_parquet(part.path) for part in tried.warehouse.parts("contributions")]
+        assert pl.concat(stored)["contribution_id"].to_list() == ["p3"], step
+        assert files_out_of_balance(tried.warehouse).is_empty(), step
+        shutil.rmtree(folder)
+        step += 4
+    assert step > 10
+
+
+def test_nothing_that_askwell_keeps_beside_the_landed_files_names_the_reader(
+    publisher: TestPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole folder after real runs: warehouse, databases of earlier editions, site, exports, Dagster's home, messages."""
+    from typer.testing import CliRunner
+
+    from askwell.cli import app
+
+    monkeypatch.setenv("DAGSTER_HOME", str(publisher.folder / "dagster"))
+    filled(publisher)
+    settings = ["--settings", str(publisher.folder / "askwell.toml")]
+    command = CliRunner()
+    for line in (["run"], ["export", str(publisher.folder / "exported")], ["brief"], ["forget", "forget-me"], ["run"]):
+        done = command.invoke(app, [*line, *settings])
+        assert done.exit_code == 0, done.output
+    key = key_of(publisher, "forget-me")
+    needles = [b"forget-me", str(key).encode(), key.to_bytes(8, "little", signed=True), b"account:9"]
+    found = [
+        str(path.relative_to(publisher.folder))
+        for path in publisher.folder.rglob("*")
+        if path.is_file() and "landing" not in path.parts and any(needle in path.read_bytes() for needle in needles)
+    ]
+    assert found == []
