@@ -21,7 +21,7 @@ from analysis.registry import Experiment
 #: Why a row is set aside, as `reason` in the quarantine; the words stand in docs/contract.md and on the data-health page.
 REASONS: dict[str, str] = {
     "unreadable_row": "The line is no row of the file's format.",
-    "missing_value": "A required value is missing.",
+    "missing_value": "A required value is missing, or a mapping could make nothing of what stands there.",
     "wrong_type": "A value cannot be read as the column's type.",
     "not_allowed": "A value is none of those the contract allows.",
     "unknown_variant": "The experiment is registered, and this variant is not one of its variants.",

@@ -42,10 +42,11 @@ def check_source(settings_file: Path, source: str, file: Path, *, as_json: bool)
     if file_format is None or not file.is_file():
         raise LandingError(f"{file} is no file that Askwell reads: .csv, .tsv, .ndjson, .jsonl or .parquet.")
     try:
-        found = _look(settings, mapping, file, carefully=False)
-    except BAD_LINES:
-        found = _look(settings, mapping, file, carefully=True)
-    except LandingError as problem:
+        try:
+            found = _look(settings, mapping, file, carefully=False)
+        except BAD_LINES:
+            found = _look(settings, mapping, file, carefully=True)
+    except (LandingError, OSError) as problem:
         raise LandingError(f"{file}: {problem}") from None
     if as_json:
         typer.echo(json.dumps(found, default=str))

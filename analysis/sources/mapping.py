@@ -51,6 +51,7 @@ class MappingFile(Section):
         edition: A pattern on file names: files with the same first group are editions of one export, and only the newest
             (by delivery folder) is in force. Empty: every file stands for itself.
         provisional: A pattern on file names of editions that any other edition replaces.
+        statements: Mapping that comes with Askwell whose SELECTs are taken for tables that have none beside this file.
     """
 
     title: str
@@ -66,6 +67,7 @@ class MappingFile(Section):
     options: dict[str, str] = Field(default={})
     edition: str = ""
     provisional: str = ""
+    statements: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,11 @@ def source_mapping(settings: Settings, source: str) -> Mapping:
         if not _FIELD.match(name)
     ]
     statements: dict[Kind, str] = {}
+    lender = _BUILT_IN / declared.statements if _is_name(declared.statements) else place
     for table in declared.tables:
+        own = place / f"{table}.sql"
         try:
-            statements[table] = (place / f"{table}.sql").read_text(encoding="utf-8")
+            statements[table] = (own if own.exists() else lender / own.name).read_text(encoding="utf-8")
         except OSError:
             mistakes.append(Mistake("tables", table, f"needs the file {table}.sql beside it"))
     for pattern in ("edition", "provisional"):
