@@ -27,6 +27,7 @@ from analysis.result_tables import (
     ESTIMATES,
     FUNNEL,
     SPECIAL_READERS,
+    STRANGERS,
     SUFFICIENT_STATISTICS,
     TIED_GIFTS,
     VARIANT_RESULTS,
@@ -110,6 +111,7 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             FUNNEL.name: cohorts.funnel,
             SPECIAL_READERS.name: cohorts.special_readers,
             TIED_GIFTS.name: cohorts.tied_gifts,
+            STRANGERS.name: cohorts.strangers,
         },
     )
     return cohorts.statistics
@@ -183,7 +185,7 @@ def results(
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
+        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
@@ -213,6 +215,7 @@ def results(
                 funnel=cut[FUNNEL.name],
                 special_readers=cut[SPECIAL_READERS.name],
                 tied_gifts=cut[TIED_GIFTS.name],
+                strangers=cut[STRANGERS.name],
                 decision=current[experiment.id],
                 previous_decision=previous.get(experiment.id),
                 previous_counts=counted.get(experiment.id),

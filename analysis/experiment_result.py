@@ -12,7 +12,7 @@ import polars as pl
 from analysis.branding import Look
 from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
-from analysis.result_tables import SPECIAL_READERS, TIED_GIFTS
+from analysis.result_tables import SPECIAL_READERS, STRANGERS, TIED_GIFTS
 
 #: ISO 4217's own code for "no currency is involved": amounts are shown as plain numbers.
 NO_CURRENCY = "XXX"
@@ -65,6 +65,7 @@ class ExperimentResult:
         has_texts: False for a table that somebody had: what readers saw is not known.
         special_readers: Readers whom a rule marks, of the edition's as_of; empty for a table that somebody had.
         tied_gifts: Gifts by the route that ties them, of the edition's as_of; empty likewise.
+        strangers: Exposures that name no reader, of the edition's as_of; empty likewise.
         notes: Sentences that stand on the page as they are (what is not known, what was assumed).
     """
 
@@ -86,3 +87,4 @@ class ExperimentResult:
     previous_counts: tuple[int, int] | None = None
     special_readers: pl.DataFrame = field(default_factory=SPECIAL_READERS.frame)
     tied_gifts: pl.DataFrame = field(default_factory=TIED_GIFTS.frame)
+    strangers: pl.DataFrame = field(default_factory=STRANGERS.frame)

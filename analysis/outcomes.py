@@ -68,6 +68,7 @@ class _Daily:
 
 
 _EXPOSURES = _Daily("daily_exposures", "appeal_events")
+_STRANGERS = _Daily("daily_strangers", "appeal_events")
 _VISITS = _Daily("daily_visits", "pageviews")
 _PAGE_MEASURES = _Daily("daily_page_measures", "pageviews")
 _APPEAL_MEASURES = _Daily("daily_appeal_measures", "appeal_events")
@@ -136,7 +137,9 @@ def refresh_daily_exposures(
         ):
             connection.register(name, frame.to_arrow())
 
-    return _refresh_daily(warehouse, _EXPOSURES, days, definition, prepare, progress)
+    rebuilt = _refresh_daily(warehouse, _EXPOSURES, days, definition, prepare, progress)
+    _refresh_daily(warehouse, _STRANGERS, days, definition, prepare, progress)
+    return rebuilt
 
 
 def refresh_daily_visits(

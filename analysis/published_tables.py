@@ -16,6 +16,7 @@ from analysis.result_tables import (
     ESTIMATES,
     FUNNEL,
     SPECIAL_READERS,
+    STRANGERS,
     SUFFICIENT_STATISTICS,
     TIED_GIFTS,
     VARIANT_RESULTS,
@@ -129,6 +130,7 @@ KEPT_FOR_EVER = (
     FUNNEL,
     SPECIAL_READERS,
     TIED_GIFTS,
+    STRANGERS,
     APPEAL_PARTS,
     WORDING_EFFECTS,
 )

@@ -230,6 +230,19 @@ TIED_GIFTS = ResultTable(
     },
 )
 
+STRANGERS = ResultTable(
+    "strangers",
+    "experiment, as_of, variant (with exposures that name no reader)",
+    {
+        **_EXPERIMENT,
+        "variant_id": (pl.String, "Variant."),
+        "exposures": (
+            pl.Int64,
+            "Exposures without a reader's id: counted, never followed, never taken for one reader.",
+        ),
+    },
+)
+
 RESULT_TABLES = (
     SUFFICIENT_STATISTICS,
     ESTIMATES,
@@ -239,6 +252,7 @@ RESULT_TABLES = (
     FUNNEL,
     SPECIAL_READERS,
     TIED_GIFTS,
+    STRANGERS,
 )
 
 LEDGER = ResultTable(

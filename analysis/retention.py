@@ -18,7 +18,7 @@ from analysis.store import Warehouse
 #: Tables that go with each setting of `[retention]`.
 TABLES: dict[str, tuple[str, ...]] = {
     "pageviews_days": ("pageviews", "daily_visits", "daily_page_measures"),
-    "appeal_events_days": ("appeal_events", "daily_exposures", "daily_appeal_measures"),
+    "appeal_events_days": ("appeal_events", "daily_exposures", "daily_strangers", "daily_appeal_measures"),
     "payments_days": ("contributions", "payment_details"),
     "identity_links_days": ("identity_links",),
 }

@@ -19,7 +19,7 @@ from analysis.money import to_minor
 from analysis.outcomes import last_counted_day
 from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
-from analysis.result_tables import FUNNEL, SPECIAL_READERS, SUFFICIENT_STATISTICS, TIED_GIFTS, TYING_ROUTES
+from analysis.result_tables import FUNNEL, SPECIAL_READERS, STRANGERS, SUFFICIENT_STATISTICS, TIED_GIFTS, TYING_ROUTES
 from analysis.settings import Settings
 from analysis.store import Warehouse
 from analysis.vocabulary import APPEAL_EVENTS
@@ -54,6 +54,7 @@ class CohortStatistics:
         funnel: Schema `FUNNEL`.
         special_readers: What is special about readers, counted or not. Schema `SPECIAL_READERS`.
         tied_gifts: Settled gifts by the route that ties them to a variant. Schema `TIED_GIFTS`.
+        strangers: Exposures that name no reader. Schema `STRANGERS`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
     """
 
@@ -62,6 +63,7 @@ class CohortStatistics:
     funnel: pl.DataFrame
     special_readers: pl.DataFrame
     tied_gifts: pl.DataFrame
+    strangers: pl.DataFrame
     daily_readers: pl.DataFrame
 
 
@@ -107,6 +109,7 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
     return CohortStatistics(
         statistics=statistics.select(list(SUFFICIENT_STATISTICS.columns)),
         exposure_counts=_exposure_counts(all_cells, facts),
+        strangers=_strangers(warehouse, facts),
         tied_gifts=_tied_gifts(warehouse, counted, facts),
         special_readers=_special_readers(all_cells, all_outcomes, facts, counted, settings),
         funnel=_funnel(cells, outcomes, facts),
@@ -481,6 +484,23 @@ def _tied_gifts(warehouse: Warehouse, experiments: Sequence[Experiment], facts: 
         .with_columns(is_tied=pl.col("route").is_in(TYING_ROUTES))
         .select(pl.col(name).cast(dtype) for name, dtype in TIED_GIFTS.schema.items())
         .sort(keys)
+    )
+
+
+def _strangers(warehouse: Warehouse, facts: pl.DataFrame) -> pl.DataFrame:
+    """Exposures that name no reader, over the counted days of each experiment."""
+    paths = [part.path for part in warehouse.parts("daily_strangers") if part.rows]
+    if not paths:
+        return STRANGERS.frame()
+    return (
+        pl.scan_parquet(paths)
+        .join(facts.lazy().select("experiment_id", "starts", "as_of"), on="experiment_id")
+        .filter(pl.col("day").is_between("starts", "as_of"))
+        .group_by("experiment_id", "as_of", "variant_id")
+        .agg(pl.col("exposures").sum())
+        .select(pl.col(name).cast(dtype) for name, dtype in STRANGERS.schema.items())
+        .sort("experiment_id", "variant_id")
+        .collect()
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from analysis.reader_rules import flipped
-from dashboards.blocks import Cell, Column, Query, Section, Table, TableRow
+from dashboards.blocks import Cell, Column, Query, Section, Sentences, Table, TableRow
 from dashboards.phrasing import Voice, plain, reason_words, sentence
 from dashboards.reading import Comparison, Reading, Row
 from dashboards.tied_gifts import tied_gifts
@@ -32,9 +32,10 @@ _RULES: Mapping[str, str] = {
 
 
 def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
-    """Return what marks readers, one row per mark, and what ties gifts to them; None where there is neither."""
-    tables = [table for table in (_marked(reading, spoken), tied_gifts(reading, spoken)) if table is not None]
-    if not tables or reading.day is None:
+    """Return what marks readers, one row per mark, exposures of nobody, and what ties gifts; None where there is none of it."""
+    found = (_marked(reading, spoken), _strangers(reading, spoken), tied_gifts(reading, spoken))
+    blocks = tuple(block for block in found if block is not None)
+    if not blocks or reading.day is None:
         return None
     say = spoken.say
     today = f"experiment_id = '{reading.result.experiment.id}' AND as_of = DATE '{reading.day.isoformat()}'"
@@ -42,7 +43,7 @@ def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
         id="counted",
         heading=say("Who is counted"),
         lead=say("Each rule turned round by itself: what the result would be with these readers, or without them."),
-        blocks=tuple(tables),
+        blocks=blocks,
         queries=(
             Query(say("Special readers by wording"), f"FROM special_readers WHERE {today}"),
             Query(
@@ -51,6 +52,7 @@ def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
                 f"AND metric = '{reading.primary}'",
             ),
             Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {today}"),
+            Query(say("Exposures without a reader's id"), f"FROM strangers WHERE {today}"),
         ),
     )
 
@@ -74,6 +76,14 @@ def _marked(reading: Reading, spoken: Voice) -> Table | None:
             for (mark,), part in frame.partition_by("mark", as_dict=True, maintain_order=True).items()
         ),
     )
+
+
+def _strangers(reading: Reading, spoken: Voice) -> Sentences | None:
+    counts = dict(reading.result.strangers.select("variant_id", "exposures").iter_rows())
+    if not counts:
+        return None
+    told = "; ".join(f"{arm.letter} {spoken.count(counts.get(arm.id, 0))}" for arm in reading.arms)
+    return Sentences((spoken.say("Exposures without a reader's id, which count for nobody: {counts}.", counts=told),))
 
 
 def _row(mark: str, rows: Sequence[Row], reading: Reading, spoken: Voice) -> TableRow:

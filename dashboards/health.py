@@ -73,7 +73,7 @@ def health_report(tables: HealthTables, audience: Audience, edition: Edition) ->
         figures=_figures(tables, spoken),
         as_of="" if edition.as_of is None else spoken.day(edition.as_of),
         sections=sections(
-            _days(tables.rows_per_day, missing, spoken),
+            _days(tables.rows_per_day, missing, edition.as_of, spoken),
             _balance(tables.ledger, spoken),
             _without_reader(tables.rows_per_day, spoken),
             _set_aside(tables, spoken),
@@ -195,7 +195,7 @@ def _figures(tables: HealthTables, spoken: Voice) -> tuple[Figure, ...]:
     )
 
 
-def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: Voice) -> Section:
+def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], as_of: date | None, spoken: Voice) -> Section:
     days = frame.filter(pl.col("day").is_not_null())
     if days.is_empty():
         return Section("days", spoken.say("Rows per day"), (Sentences((spoken.say("No row has been accepted yet."),)),))
@@ -244,7 +244,7 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
                 f"days-{kind}", svg.day_bars(chart, narrow=False), svg.day_bars(chart, narrow=True), caption=caption
             )
         )
-    blocks.append(_days_table(days, spoken))
+    blocks.append(_days_table(days, as_of, spoken))
     return Section(
         "days",
         spoken.say("Rows per day"),
@@ -257,7 +257,7 @@ def _days(frame: pl.DataFrame, missing: Mapping[str, tuple[date, ...]], spoken: 
     )
 
 
-def _days_table(days: pl.DataFrame, spoken: Voice) -> Table:
+def _days_table(days: pl.DataFrame, as_of: date | None, spoken: Voice) -> Table:
     present = set(days["kind"].to_list())
     kinds = [kind for kind in KINDS if kind in _DAILY or kind in present]
     by_day: dict[date, dict[str, int]] = {}
@@ -265,7 +265,11 @@ def _days_table(days: pl.DataFrame, spoken: Voice) -> Table:
         by_day.setdefault(row["day"], {})[row["kind"]] = row["rows"]
     rows = tuple(
         TableRow(
-            Cell(spoken.day(day)),
+            Cell(
+                f"{spoken.day(day)} ({spoken.say('still open')})"
+                if as_of is not None and day > as_of
+                else spoken.day(day)
+            ),
             tuple(Cell(spoken.count(found[kind]) if kind in found else spoken.say("nothing")) for kind in kinds),
         )
         for day, found in sorted(by_day.items(), reverse=True)[:SHOWN_DAYS]

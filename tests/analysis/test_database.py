@@ -56,7 +56,7 @@ def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
             )
             for number in range(readers)
         ]
-        + [appeal_event("10-27 12:00", "last", reader_type="subscriber")],
+        + [appeal_event("10-27 12:00", "last", reader_type="subscriber"), appeal_event("10-27 12:00", None)],
     )
     publisher.land("pageviews", [pageview(f"10-{2 + number % 8:02d} 11:59", f"r{number}") for number in range(50)])
     publisher.land(
@@ -160,9 +160,9 @@ def test_event_views_of_an_older_edition_answer_inside_the_grace_period(publishe
     published(publisher)
     count = "SELECT count(*) FROM appeal_events"
     with open_database(edition_file(publisher.warehouse, 1)) as older:
-        assert older.sql(count).fetchall() == [(21,)]
+        assert older.sql(count).fetchall() == [(22,)]
     with open_database(publisher.settings.folders.database) as newest:
-        assert newest.sql(count).fetchall() == [(16,)]
+        assert newest.sql(count).fetchall() == [(17,)]
 
 
 def test_when_its_event_files_are_gone_an_old_edition_says_so(publisher: TestPublisher) -> None:

@@ -203,6 +203,24 @@ def test_readers_faster_than_people_are_left_out_by_each_rate(
     assert marked(found).get("too_fast", {"readers": 0})["readers"] == len(left)
 
 
+def test_exposures_without_an_id_are_a_stratum_of_their_own(publisher: TestPublisher) -> None:
+    publisher.land(
+        "appeal_events",
+        [
+            *(appeal_event("10-05 12:00", None, "thanks") for _ in range(3)),
+            appeal_event("10-06 12:00", "  ", "thanks"),
+            appeal_event("10-06 12:00", None, "current"),
+            appeal_event("10-06 12:00", None, "current", "viewed"),
+            appeal_event("10-06 12:00", None, "current", is_bot=True),
+            appeal_event("10-05 12:00", "r", "thanks"),
+            LATER,
+        ],
+    )
+    found = publisher.statistics()
+    assert dict(found.strangers.select("variant_id", "exposures").iter_rows()) == {"current": 1, "thanks": 4}
+    assert asked(found) == 1
+
+
 def test_a_rule_that_concerns_nobody_makes_no_row(publisher: TestPublisher) -> None:
     publisher.land("appeal_events", [appeal_event("10-05 12:00", "r", "thanks"), LATER])
     found = publisher.statistics()

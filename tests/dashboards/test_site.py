@@ -276,6 +276,31 @@ def test_a_row_that_went_missing_is_the_headline_of_the_health_page() -> None:
     assert page.headline == "7 rows are not accounted for"
 
 
+def test_the_health_page_marks_open_days_and_shows_links_and_rows_without_an_id() -> None:
+    from dashboards.blocks import Table
+    from dashboards.health import health_report
+
+    assert EDITION.as_of is not None
+    tomorrow = EDITION.as_of + timedelta(days=1)
+    tables = health()
+    more = pl.DataFrame(
+        [(kind, tomorrow, 9, 1, 0) for kind in ("appeal_events", "identity_links")],
+        schema=tables.rows_per_day.schema,
+        orient="row",
+    )
+    page = health_report(replace(tables, rows_per_day=pl.concat([tables.rows_per_day, more])), AUDIENCE, EDITION)
+    found = {block.caption: block for section in page.sections for block in section.blocks if isinstance(block, Table)}
+    days = found["Accepted rows per day"]
+    assert [column.label for column in days.columns][1:] == [
+        "Pageviews", "Appeal events", "Contributions", "Links between ids"
+    ]  # fmt: skip
+    assert [row.head.text.endswith("(still open)") for row in days.rows[:2]] == [True, False]
+    without = found["Accepted rows without a reader's id"]
+    assert len(without.rows) == 3
+    events = tables.rows_per_day.filter(pl.col("kind") == "appeal_events")
+    assert without.rows[1].cells[1].text == f"{events['without_reader'].sum() + 1:,}"
+
+
 def test_the_numbers_of_every_figure_come_as_csv_that_no_spreadsheet_runs(site: Path) -> None:
     import csv
     import io

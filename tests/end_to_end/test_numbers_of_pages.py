@@ -24,6 +24,7 @@ from analysis.result_tables import (
     ESTIMATES,
     FUNNEL,
     SPECIAL_READERS,
+    STRANGERS,
     TIED_GIFTS,
     VARIANT_RESULTS,
 )
@@ -33,7 +34,7 @@ from dashboards.site import QUERIES, build_site
 from tests.analysis.test_database import land_readers, published
 from tests.builders import TestPublisher
 
-_FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
+_FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
 _HEALTH = ("ledger", "quarantine_reasons", "rows_per_day")
 
 #: Rows by table, as the queries of one section give them.
