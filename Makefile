@@ -17,7 +17,7 @@ help:
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
-	@echo "make lock    resolve the dependencies into constraints.txt and constraints-dev.txt"
+	@echo "make lock    resolve the dependencies into the three constraints files"
 
 # A stamp is newer than what it was made from; a second call does nothing.
 .venv/.installed: pyproject.toml constraints.txt
@@ -25,6 +25,9 @@ help:
 
 .venv/.installed-dev: pyproject.toml constraints-dev.txt
 	@PYTHON="$(PYTHON)" sh environment.sh dev
+
+.venv/.installed-server: pyproject.toml constraints-server.txt
+	@PYTHON="$(PYTHON)" sh environment.sh server
 
 demo: .venv/.installed
 	@$(BIN)/askwell demo
@@ -83,6 +86,7 @@ translations: .venv/.installed-dev
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 lock:
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o constraints.txt
+	@$(COMPILE) $(UPGRADE) --extra postgres --extra alerts -c constraints.txt pyproject.toml -o constraints-server.txt
 	@$(COMPILE) $(UPGRADE) --all-extras -c constraints.txt pyproject.toml -o constraints-dev.txt
 
 clean:
