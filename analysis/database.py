@@ -301,6 +301,14 @@ class EventsGone(WarehouseError):
     """A view points at event files that are no longer there."""
 
 
+def table_sizes(path: Path) -> list[tuple[str, int]]:
+    """Tables of a published database with their rows, by name; views are not counted, which would read the events."""
+    with open_database(path) as connection:
+        return connection.execute(
+            "SELECT table_name, estimated_size FROM duckdb_tables() WHERE database_name = current_database() ORDER BY table_name"
+        ).fetchall()
+
+
 def open_database(path: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection that sees the published database as its own tables, read-only, and can write nowhere.
 

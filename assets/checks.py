@@ -21,9 +21,9 @@ from analysis.checking import (
 )
 from analysis.edition import draft
 from analysis.freshness import Feed, feeds
-from assets.metadata import markdown_table
 from assets.resources import Workspace, failing_plainly
 from dashboards.edition import sections_unlike_the_database, verdicts_missing_from_site
+from dashboards.preview import markdown_table
 
 
 def _answer(
@@ -103,7 +103,7 @@ def _feed_check(
         answer = _answer(missing, fine, found, dg.AssetCheckSeverity.WARN)
         table = markdown_table(
             ("source", "kind", "newest day", "days missing", "rows a day"),
-            ((feed.source or "-", feed.kind, feed.newest, feed.days, f"{feed.pace:,.1f}") for feed in known),
+            [(feed.source or "-", feed.kind, feed.newest, feed.days, f"{feed.pace:,.1f}") for feed in known],
         )
         return answer._replace(metadata={**answer.metadata, "feeds": dg.MetadataValue.md(table)})
 

@@ -6,6 +6,7 @@ from analysis.edition import draft, write_decisions, write_estimates
 from analysis.result_tables import DECISIONS, ESTIMATES
 from assets.metadata import OWNERS, table_schema
 from assets.resources import Workspace, failing_plainly
+from dashboards.preview import lifts_table, markdown_table
 
 
 @dg.asset(
@@ -22,13 +23,17 @@ def estimates(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     with failing_plainly():
         warehouse, experiments = workspace.warehouse(), workspace.experiments()
         with warehouse.writing():
-            frame = write_estimates(warehouse, experiments, draft(warehouse, experiments, workspace.clock()))
+            edition = draft(warehouse, experiments, workspace.clock())
+            frame = write_estimates(warehouse, experiments, edition)
     workspace.reporter("Weighing the evidence", "", 1, 2)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
             "absent": frame["reason"].count(),
+            "as_of": edition.as_of.isoformat(),
+            "days": frame["as_of"].n_unique(),
             "experiments": frame["experiment_id"].n_unique(),
+            "lifts": dg.MetadataValue.md(lifts_table(frame, experiments)),
         }
     )
 
@@ -48,15 +53,13 @@ def decisions(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         with warehouse.writing():
             frame = write_decisions(warehouse, experiments, draft(warehouse, experiments, workspace.clock()))
     workspace.reporter("Weighing the evidence", "", 2, 2)
-    rows = "\n".join(
-        f"| {experiment} | {verdict} | {variant or ''} | {basis or ''} |"
-        for experiment, verdict, variant, basis in frame.select(
-            "experiment_id", "verdict", "variant_id", "basis"
-        ).iter_rows()
-    )
+    verdicts = frame.select("experiment_id", "as_of", "verdict", "variant_id", "basis", "forecast_even").rows()
+    heads = ("experiment", "counted to", "verdict", "variant", "basis", "answer as likely as not by")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
-            "verdicts": dg.MetadataValue.md(f"| experiment | verdict | variant | basis |\n|---|---|---|---|\n{rows}"),
+            "as_of": str(frame["as_of"].max()),
+            "experiments": frame["experiment_id"].n_unique(),
+            "verdicts": dg.MetadataValue.md(markdown_table(heads, verdicts)),
         }
     )

@@ -1,11 +1,17 @@
 """Landed files become accepted, duplicate and quarantined rows."""
 
 import dagster as dg
+import polars as pl
 
 from analysis.contract import CONTRACT, KINDS
 from analysis.ingestion import ingest
+from analysis.store import Warehouse
 from assets.metadata import OWNERS, add_partition_metadata, column_schema
 from assets.resources import Workspace, failing_plainly
+from dashboards.preview import markdown_table
+
+#: Files of a run that Dagster's page lists.
+FILES_SHOWN = 20
 
 
 def ingestion_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -53,6 +59,13 @@ def ingestion_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefin
                 ),
             },
         )
+        context.add_asset_metadata(
+            {
+                "of this run: files": done.files,
+                "of this run: rows set aside": done.quarantined,
+                "of this run: landed files": dg.MetadataValue.md(_files_of(warehouse, context.run.run_id)),
+            }
+        )
         context.log.info(
             "%d files: %d rows received, %d accepted, %d duplicate, %d set aside; %d files could not be read",
             done.files,
@@ -64,3 +77,10 @@ def ingestion_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefin
         )
 
     return [validated_events]
+
+
+def _files_of(warehouse: Warehouse, run_id: str) -> str:
+    """The files that a run took in, those with most rows set aside first, as a table."""
+    columns = ("path", "kind", "status", "received", "accepted", "duplicate", "quarantined")
+    read = warehouse.ledger().filter(pl.col("run_id") == run_id).sort("quarantined", descending=True)
+    return markdown_table(columns, read.head(FILES_SHOWN).select(columns).rows())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 
 import dagster as dg
@@ -41,16 +40,3 @@ def add_partition_metadata(
 
 def _plain(metadata: dict[str, object]) -> dict[str, int | float | str]:
     return {key: value for key, value in metadata.items() if isinstance(value, (int, float, str))}
-
-
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Rows as a table in Markdown; what came from outside stands in it as text."""
-    lines = [" | ".join(as_text(cell) for cell in line) for line in (heads, *rows)]
-    lines.insert(1, " | ".join("---" for _ in heads))
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-def as_text(value: object) -> str:
-    """A value as text that Markdown shows as it is: one line, no markup, no cell of its own."""
-    flat = " ".join(str("" if value is None else value).split())
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", flat)

@@ -12,6 +12,7 @@ from analysis.outcomes import (
 from analysis.result_tables import SUFFICIENT_STATISTICS
 from assets.metadata import OWNERS, add_partition_metadata, column_schema, table_schema
 from assets.resources import Workspace, failing_plainly
+from dashboards.preview import counts_table
 
 
 def outcome_assets(daily: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -104,7 +105,9 @@ def sufficient_statistics(
             "dagster/row_count": statistics.height,
             "as_of": edition.as_of.isoformat(),
             "edition": edition.number,
+            "days": statistics["as_of"].n_unique(),
             "experiments_computed": len(computed),
             "experiments_unchanged": statistics["experiment_id"].n_unique() - len(computed),
+            "readers and gifts": dg.MetadataValue.md(counts_table(statistics)),
         }
     )

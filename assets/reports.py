@@ -2,11 +2,13 @@
 
 import dagster as dg
 
+from analysis.database import table_sizes
 from analysis.delivery import complaints
-from analysis.edition import draft, publish
+from analysis.edition import draft, publish, results
 from assets.metadata import OWNERS
 from assets.resources import Workspace, failing_plainly
 from dashboards.edition import last_brief, publish_brief, publish_site
+from dashboards.preview import as_text, markdown_table, site_preview
 
 
 @dg.asset(
@@ -30,6 +32,10 @@ def analyst_database(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeRe
             "as_of": str(edition.as_of),
             "path": dg.MetadataValue.path(path),
             "bytes": path.stat().st_size,
+            "tables": dg.MetadataValue.md(markdown_table(("table", "rows"), table_sizes(path))),
+            "try": dg.MetadataValue.md(
+                '`askwell query "FROM decisions"`, or any DuckDB client, read-only: docs/analysts.md'
+            ),
         }
     )
 
@@ -47,12 +53,20 @@ def report_site(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
     with failing_plainly():
         warehouse, experiments = workspace.warehouse(), workspace.experiments()
         with warehouse.writing():
-            summary = publish_site(warehouse, experiments, draft(warehouse, experiments, workspace.clock()))
+            edition = draft(warehouse, experiments, workspace.clock())
+            summary = publish_site(warehouse, experiments, edition)
     workspace.reporter("Publishing", "", 2, 2)
-    index = warehouse.settings.folders.site / "index.html"
+    settings = warehouse.settings
+    index = settings.folders.site / "index.html"
+    told = results(warehouse, experiments, edition)
     return dg.MaterializeResult(
         metadata={
+            "edition": edition.number,
+            "as_of": edition.as_of.isoformat(),
+            "experiments": len(told),
+            "preview": dg.MetadataValue.md(site_preview(told, settings.brief.site_url)),
             "path": dg.MetadataValue.path(index),
+            **({"site": dg.MetadataValue.url(settings.brief.site_url)} if settings.brief.site_url else {}),
             "pages_written": summary.written,
             "pages_unchanged": summary.kept,
             "bytes": summary.bytes,
@@ -85,6 +99,9 @@ def brief(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
         metadata={
             "due": True,
             "subject": letter.subject,
+            "preview": dg.MetadataValue.md(
+                "\n\n".join(as_text(line) for line in letter.text.splitlines() if line.strip())
+            ),
             "sent": sum(receipt.outcome == "sent" for receipt in receipts),
             "path": dg.MetadataValue.path(settings.delivery.folder / f"{letter.key}.html"),
         }

@@ -148,3 +148,56 @@ def test_schedules_keep_the_publishers_hour_over_the_end_of_summer_time(workspac
         hours[name] = [next(moments).astimezone(UTC).strftime("%d %H:%M") for _ in range(4)]
     assert hours["daily_report"] == ["23 05:00", "24 05:00", "25 06:00", "26 06:00"]
     assert hours["weekly_retention"] == ["25 04:30", "01 04:30", "08 04:30", "15 04:30"]
+
+
+def test_schedules_keep_the_publishers_hour_over_the_start_of_summer_time_and_in_other_zones(
+    workspace: Workspace, landed: TestPublisher
+) -> None:
+    landed.zone = "America/New_York"
+    landed.write_settings()
+    schedule = build_defs(workspace).get_repository_def().get_schedule_def("daily_report")
+    moments = schedule_execution_time_iterator(
+        datetime(2027, 3, 12, tzinfo=UTC).timestamp(), schedule.cron_schedule, schedule.execution_timezone
+    )
+    found = [next(moments).astimezone(UTC).strftime("%d %H:%M") for _ in range(4)]
+    assert found == ["12 11:00", "13 11:00", "14 10:00", "15 10:00"]
+
+
+def test_late_rows_compute_again_what_they_touch_and_nothing_else(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    landed.register("other", starts="2026-10-20", planned_end="2026-10-28")
+    landed.land(
+        "appeal_events", [appeal_event(f"10-{20 + n % 5} 12:00", f"o{n}", experiment_id="other") for n in range(20)]
+    )
+    job = build_defs(workspace).resolve_job_def(EVERYTHING)
+
+    def made() -> dict[str, set[str]]:
+        assert job.execute_in_process(instance=instance, partition_key="2026-10-28").success
+        tables = ("daily_exposures", "daily_visits", "cohort_cells")
+        return {table: {part.path.name for part in workspace.warehouse().parts(table)} for table in tables}
+
+    before = made()
+    # Two days late, in a bundle of another day: of two days, and of one experiment.
+    landed.land(
+        "appeal_events", [appeal_event("10-04 12:00", "late"), appeal_event("10-06 12:00", "later")], day="2026-10-28"
+    )
+    after = made()
+    assert len(before["daily_exposures"] - after["daily_exposures"]) == 2, "the two days"
+    assert len(before["cohort_cells"] - after["cohort_cells"]) == 1, "the one experiment"
+    assert len(before["cohort_cells"] & after["cohort_cells"]) >= 1
+    assert made() == after, "and again nothing"
+
+
+def test_files_of_many_days_are_one_run_whose_key_is_their_content(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    first = tick(workspace, instance, None)
+    for day in range(3, 10):
+        landed.land("appeal_events", [appeal_event(f"10-{day:02d} 12:00", f"n{day}")], day=f"2026-10-{day:02d}")
+    second = tick(workspace, instance, first.cursor)
+    (request,) = second.run_requests or []
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-10-02"
+    assert request.run_key == (tick(workspace, instance, first.cursor).run_requests or [])[0].run_key, (
+        "asked twice, run once"
+    )

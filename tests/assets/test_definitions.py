@@ -12,7 +12,7 @@ import pytest
 
 from assets.definitions import EVERYTHING, build_defs
 from assets.resources import Workspace
-from tests.builders import NOW, TestPublisher
+from tests.builders import NOW, TestPublisher, pageview
 from tests.test_architecture import ROOT
 
 GRAPH = {
@@ -95,6 +95,47 @@ def test_each_day_shows_its_own_rows(workspace: Workspace, instance: dg.DagsterI
 
     assert rows("2026-10-02") == [25]
     assert rows("2026-10-27") == [1], "a day that the run did not name is reported all the same"
+
+
+#: What a person finds on the page of each asset, and a word that the table or preview says.
+SHOWN = {
+    "validated_events": (
+        {"dagster/row_count", "appeal_events", "of this run: files"},
+        "appeal\\_events/2026-10-02/1.ndjson",
+    ),
+    "daily_exposures": ({"dagster/row_count"}, ""),
+    "daily_visits": ({"dagster/row_count"}, ""),
+    "sufficient_statistics": ({"dagster/row_count", "as_of", "days", "edition"}, "| thanks | 2026-10-27 | current |"),
+    "estimates": ({"dagster/row_count", "as_of", "days", "experiments"}, "| thanks | value | thanks |"),
+    "decisions": ({"dagster/row_count", "as_of", "experiments"}, "| too\\_early |"),
+    "analyst_database": ({"edition", "as_of", "bytes", "path"}, "| decisions | 1 |"),
+    "report_site": (
+        {"edition", "as_of", "experiments", "path", "site"},
+        "[Thanks or urgency](https://reports.example/exp",
+    ),
+    "brief": ({"due", "subject", "sent", "path"}, "Thanks or urgency"),
+}
+
+
+def test_dagsters_page_shows_rows_days_figures_a_preview_and_links(
+    workspace: Workspace, landed: TestPublisher, instance: dg.DagsterInstance
+) -> None:
+    landed.settings_more = '[brief]\nevery = "day"\nsite_url = "https://reports.example"\n'
+    landed.write_settings()
+    landed.land("pageviews", [pageview("10-05 12:00", f"r{number}") for number in range(20)])
+    job = build_defs(workspace).resolve_job_def(EVERYTHING)
+    result = job.execute_in_process(instance=instance, partition_key="2026-10-05")
+    assert set(SHOWN) == set(GRAPH)
+    for asset, (keys, said) in SHOWN.items():
+        event = next(
+            event for event in result.asset_materializations_for_node(asset) if event.partition in (None, "2026-10-05")
+        )
+        assert keys <= event.metadata.keys(), (asset, event.metadata.keys())
+        text = "".join(str(one.value) for one in event.metadata.values() if isinstance(one, dg.MarkdownMetadataValue))
+        assert said in text, (asset, text)
+    (site,) = result.asset_materializations_for_node("report_site")
+    assert "Too early" in str(site.metadata["preview"].value)
+    assert isinstance(site.metadata["site"], dg.UrlMetadataValue)
 
 
 @pytest.mark.parametrize(
