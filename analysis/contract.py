@@ -206,7 +206,8 @@ CONTRACT: dict[Kind, tuple[Column, ...]] = {
             "choice",
             True,
             "Only settled payments count. A payment that moves from pending to settled is a row for each; so is the end of "
-            "a pledge: `cancelled`, with the contribution_id of the pledge's first payment and the moment of its end.",
+            "a pledge: `cancelled`, with the contribution_id of the pledge's first payment, or an id of the pledge, and the "
+            "moment of its end.",
             is_key=True,
             allowed=STATUSES,
         ),

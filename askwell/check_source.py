@@ -30,6 +30,7 @@ def check_source(settings_file: Path, source: str, file: Path, *, as_json: bool)
     """Print the first mapped rows, the columns without use, and what would be refused.
 
     Raises:
+        typer.Exit: with 1, no row of the file would be accepted.
         SettingsError: the source is not in the settings.
         LandingError: the file cannot be read, or the mapping does not fit it.
     """
@@ -52,6 +53,11 @@ def check_source(settings_file: Path, source: str, file: Path, *, as_json: bool)
         typer.echo(json.dumps(found, default=str))
     else:
         _print(mapping, file, found)
+    tables = found["tables"]
+    assert isinstance(tables, dict)  # noqa: S101 - made by _look
+    if not any(table["accepted"] for table in tables.values()):
+        typer.echo(f"No row of it would be accepted. Is it an export that {mapping.name} reads?", err=True)
+        raise typer.Exit(1)
 
 
 def _look(settings: Settings, mapping: Mapping, file: Path, *, carefully: bool) -> dict[str, object]:

@@ -94,7 +94,8 @@ def test_a_file_that_cannot_be_read_is_said_in_one_sentence(
 
 def test_a_file_of_other_columns_says_which_fields_have_none(paid: TestPublisher) -> None:
     answer = check(paid, export(paid, b"Name,Betrag\nJane,5\n"))
-    assert answer.exit_code == 0
+    assert answer.exit_code == 1
+    assert "No row of it would be accepted. Is it an export that stripe-charges reads?" in answer.output
     assert "Columns without use: Name, Betrag." in answer.stdout
     assert "1 would be set aside (contribution_id): A required value is missing" in answer.stdout
 

@@ -253,6 +253,28 @@ def test_only_a_charge_that_was_paid_and_captured_is_settled(
     assert stored(publisher, "contributions")["status"].to_list() == [status]
 
 
+def test_a_pledge_that_was_ended_is_reported_and_is_no_payment(publisher: TestPublisher) -> None:
+    source(publisher, "stripe-objects")
+    pledge = {
+        "object": "subscription",
+        "id": "sub_1",
+        "currency": "gbp",
+        "created": 1_791_000_000,
+        "customer": "cus_1",
+        "livemode": True,
+    }
+    going = {**pledge, "id": "sub_2", "canceled_at": None, "ended_at": None}
+    ended = {**pledge, "canceled_at": 1_791_200_000, "ended_at": 1_793_000_000}
+    ingested(publisher, "x.ndjson", encoded([charge(customer="cus_1", metadata={}), going, ended], "x.ndjson"))
+    rows = (
+        stored(publisher, "contributions")
+        .sort("contribution_id")
+        .select("contribution_id", "status", "amount_minor", "recurrence")
+    )
+    assert rows.rows() == [("ch_1", "settled", 1000, "once"), ("sub_1", "cancelled", 0, "monthly")]
+    assert stored(publisher, "contributions")["reader_key"].n_unique() == 1
+
+
 def test_a_payment_in_test_mode_is_passed_over(publisher: TestPublisher) -> None:
     source(publisher, "stripe-objects")
     found = ingested(publisher, "x.ndjson", encoded([charge(livemode=False)], "x.ndjson"))
@@ -283,10 +305,10 @@ def test_the_objects_of_the_stripe_api_are_all_accounted_for(publisher: TestPubl
     publisher.rates("date,currency,rate,source\n2009-02-13,USD,0.7,bank\n")
     objects = json.loads((real_data / "stripe" / "api_objects.json").read_text(encoding="utf-8"))
     found = ingested(publisher, "x.ndjson", encoded(list(objects.values()), "x.ndjson"))
-    assert found == {"contributions": 3, "identity_links": 0, "payment_details": 2}
-    # The charge of the fixture is not captured, the refund succeeded, the dispute is open.
-    assert sorted(stored(publisher, "contributions")["status"]) == ["pending", "pending", "settled"]
-    assert publisher.warehouse.ledger()["passed_over"].sum() == 5
+    assert found == {"contributions": 4, "identity_links": 0, "payment_details": 2}
+    # The charge of the fixture is not captured, the refund succeeded, the dispute is open, the subscription was ended.
+    assert sorted(stored(publisher, "contributions")["status"]) == ["cancelled", "pending", "pending", "settled"]
+    assert publisher.warehouse.ledger()["passed_over"].sum() == 4
 
 
 def test_the_tables_of_a_stripe_loader_give_payments_refunds_and_fees(
@@ -294,18 +316,21 @@ def test_the_tables_of_a_stripe_loader_give_payments_refunds_and_fees(
 ) -> None:
     publisher.settings_more += "".join(
         f'\n[sources.{name}]\nmapping = "stripe-{name}"\n'
-        for name in ("charges", "refunds", "disputes", "invoices", "fees")
+        for name in ("charges", "refunds", "disputes", "invoices", "fees", "subscriptions")
     )
     days = pl.date_range(pl.date(2021, 1, 1), pl.date(2023, 12, 31), "1d", eager=True)
     publisher.rates("date,currency,rate,source\n" + "".join(f"{day},USD,0.7,bank\n" for day in days))
     for name, table in (
         ("charges", "charge"), ("refunds", "refund"), ("disputes", "dispute"), ("invoices", "invoice"),
-        ("fees", "balance_transaction"),
+        ("fees", "balance_transaction"), ("subscriptions", "subscription"),
     ):  # fmt: skip
         publisher.land(name, (real_data / "stripe" / f"{table}_data.csv").read_bytes(), f"{table}.csv")
     publisher.ingest()
     assert files_out_of_balance(publisher.warehouse).is_empty()
-    paid = stored(publisher, "contributions")
+    reported = stored(publisher, "contributions")
+    ended = reported.filter(pl.col("status") == "cancelled")
+    assert (ended.height, ended["amount_minor"].sum(), ended["reader_key"].n_unique()) == (2, 0, 2)
+    paid = reported.filter(pl.col("status") != "cancelled")
     assert paid.filter(pl.col("refund_of").is_null())["status"].to_list() == ["failed"] * 16  # every one was declined
     disputes = paid.filter(pl.col("contribution_id").str.starts_with("du_"))
     assert dict(disputes.group_by("status").len().iter_rows()) == {"settled": 7, "failed": 3, "pending": 2}
