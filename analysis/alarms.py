@@ -20,6 +20,14 @@ from analysis.settings import Alarms, Delivery, Settings
 
 Kind = Literal["trust", "verdict", "late", "failed"]
 
+#: Heading of docs/runbook.md that says more about a kind of cause.
+RUNBOOK: dict[Kind, str] = {
+    "failed": "The run … failed",
+    "late": "No … since …",
+    "trust": "… were not split as planned, and other trust checks",
+    "verdict": "… has a verdict",
+}
+
 #: Which causes are open, since when and in which message they were told; beside the messages.
 STATE_FILE = "alarms.json"
 
@@ -139,7 +147,10 @@ def _letter(key: str, causes: Sequence[Cause], settings: Settings) -> Letter:
     subject = causes[0].subject if len(causes) == 1 else f"{causes[0].subject}, and {len(causes) - 1} more"
     text = "\n\n".join(f"{cause.subject}\n\n{cause.happened}\n\nWhat to do: {cause.remedy}" for cause in causes)
     lines = "\n".join(f"{cause.subject}. {cause.remedy}" for cause in causes)
-    foot = "Askwell tells a cause once; it tells it again only after it had gone. docs/runbook.md says more."
+    more = " and ".join(dict.fromkeys(f"“{RUNBOOK[cause.kind]}”" for cause in causes))
+    foot = (
+        f"Askwell tells a cause once; it tells it again only after it had gone. docs/runbook.md says more under {more}."
+    )
     return Letter(key=key, subject=f"Askwell, {publisher}: {subject}", text=f"{text}\n\n-- \n{foot}\n", short=lines)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time
+from typing import get_args
 
 import pytest
 
-from analysis.alarms import Cause, is_quiet, tell, tell_test
+from analysis.alarms import RUNBOOK, Cause, Kind, is_quiet, tell, tell_test
 from analysis.settings import Alarms, Settings, read_settings
 from tests.analysis.test_delivery import Postbox, postbox  # noqa: F401 - the fixture
 from tests.builders import TestPublisher
+from tests.services import ROOT
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 LATE = Cause(
@@ -50,6 +53,15 @@ def test_a_cause_is_told_once_and_says_what_to_do(settings: Settings, box: Postb
     assert box.recipients == ["engineer@ledger.example"]
     assert message["Subject"] == "Askwell, The Test Courier: No pageviews since 2026-10-31"
     assert "What to do: Look at the export." in message.get_content()
+
+
+def test_every_kind_of_alarm_has_its_entry_in_the_runbook_and_names_it(settings: Settings, box: Postbox) -> None:
+    headings = re.findall(r"^## (.*)$", (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(RUNBOOK) == set(get_args(Kind))
+    assert [heading for heading in RUNBOOK.values() if heading not in headings] == []
+    look(settings, LATE, FAILED)
+    text = " ".join(box.messages[0].get_content().split())
+    assert "docs/runbook.md says more under “No … since …” and “The run … failed”." in text
 
 
 def test_causes_that_open_together_make_one_message(settings: Settings, box: Postbox) -> None:

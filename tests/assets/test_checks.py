@@ -17,6 +17,7 @@ from assets import checks
 from assets.definitions import EVERYTHING, build_defs
 from assets.resources import Workspace
 from tests.builders import NOW, TestPublisher, appeal_event, at, encoded, gift
+from tests.services import ROOT
 
 #: The morning after the last day of the data.
 MORNING = datetime(2026, 10, 28, 9, tzinfo=UTC)
@@ -85,6 +86,13 @@ def test_every_check_passes_on_an_edition_in_order(made: Path) -> None:
 def test_nothing_is_lost_fails_where_a_row_is_missing(done: Workspace, statement: str) -> None:
     change_catalogue(done, statement)
     assert not checks.nothing_is_lost(done).passed
+
+
+def test_every_check_has_its_row_in_the_operators_document() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Checks")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `\w+` \| (yes|no) \|", text, re.MULTILINE))
+    blocking = {spec.name: spec.blocking for check in checks.CHECKS for spec in check.check_specs}
+    assert {name: answer == "yes" for name, answer in rows.items()} == blocking
 
 
 def test_a_lost_row_stops_everything_below(
