@@ -16,7 +16,7 @@ from analysis.ingestion import due_files, validated_batches
 from analysis.landing import BAD_LINES, LandedFile
 from analysis.money import read_rates
 from analysis.registry import Experiment, read_experiment
-from analysis.settings import Settings, read_settings
+from analysis.settings import Settings, employee_ids, read_settings
 from analysis.sources.mapping import Mapping, files_to_read, source_mappings
 from analysis.store import Warehouse
 from analysis.validation import REASONS, Rules, refused
@@ -40,6 +40,10 @@ def check_workspace(settings_file: Path, *, as_json: bool) -> None:
     except ConfigurationError as problem:
         mistakes.append(str(problem))
         rates = None
+    try:
+        employee_ids(settings)
+    except ConfigurationError as problem:
+        mistakes.append(str(problem))
     mappings = source_mappings(settings)
     files, strange = files_to_read(settings, mappings)
     due = due_files(Warehouse(settings), files, mappings)

@@ -99,15 +99,18 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _mapped(
-    connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame, file_format: Format, mapping: Mapping
+    connection: duckdb.DuckDBPyConnection, batch: pa.Table, file_format: Format, mapping: Mapping
 ) -> MappedBatch:
-    table = batch.to_arrow()
-    chunked = pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=16_384), schema=table.schema)
+    chunked = pa.Table.from_batches(batch.combine_chunks().to_batches(max_chunksize=16_384), schema=batch.schema)
     connection.register("raw_batch", chunked)
+    # Lines are parsed once, for all statements; columns cost less read again than copied, lists above all.
+    kind, rows = ("TABLE", "parsed_lines") if file_format == "ndjson" else ("VIEW", "read_columns")
     try:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE landed AS {_landed(connection, batch, file_format, mapping)}")
-        unreadable = connection.execute("SELECT row_number FROM landed WHERE is_unreadable").fetchall()
-        connection.execute("DELETE FROM landed WHERE is_unreadable")
+        connection.execute(f"CREATE OR REPLACE TEMP {kind} {rows} AS {_landed(connection, file_format, mapping)}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW landed AS SELECT * EXCLUDE (is_unreadable) FROM {rows} WHERE NOT is_unreadable"
+        )
+        unreadable = connection.execute(f"SELECT row_number FROM {rows} WHERE is_unreadable").fetchall()
         tables: dict[Kind, pl.DataFrame] = {kind: _select(connection, kind, mapping) for kind in mapping.tables}
     except duckdb.Error as problem:
         raise LandingError(f"the mapping {mapping.name} does not fit the file ({first_line(problem)})") from None
@@ -120,7 +123,7 @@ def _mapped(
         tables[first] = pl.concat(
             [tables[first], broken.with_columns(pl.lit(True).alias(IS_UNREADABLE))], how="diagonal"
         )
-    return MappedBatch(batch.height, tables, batch.height - len(unreadable) - taken)
+    return MappedBatch(batch.num_rows, tables, batch.num_rows - len(unreadable) - taken)
 
 
 def _select(connection: duckdb.DuckDBPyConnection, kind: Kind, mapping: Mapping) -> pl.DataFrame:
@@ -146,10 +149,10 @@ def _select(connection: duckdb.DuckDBPyConnection, kind: Kind, mapping: Mapping)
     )
 
 
-def _look(batch: pl.DataFrame, file_format: Format, mapping: Mapping, seen: ColumnsSeen) -> None:
+def _look(batch: pa.Table, file_format: Format, mapping: Mapping, seen: ColumnsSeen) -> None:
     if file_format == "ndjson":
         keys: dict[str, None] = {}
-        for line in batch[_LINE].head(1000):
+        for line in batch[_LINE].slice(0, 1000).to_pylist():
             try:
                 document = json.loads(line)
             except (ValueError, RecursionError):
@@ -157,7 +160,7 @@ def _look(batch: pl.DataFrame, file_format: Format, mapping: Mapping, seen: Colu
             keys.update(dict.fromkeys(document if isinstance(document, dict) else ()))
         seen.present = list(keys)
     else:
-        seen.present = [name for name in batch.columns if name not in _OWN]
+        seen.present = [name for name in batch.column_names if name not in _OWN]
     for one in mapping.fields:
         if not any(path in seen.present or path.split(".")[0] in seen.present for path in one.columns):
             seen.without_column.append(one.name)
@@ -166,7 +169,7 @@ def _look(batch: pl.DataFrame, file_format: Format, mapping: Mapping, seen: Colu
 # -- the relation `landed` ------------------------------------------------------------------------------------------
 
 
-def _landed(connection: duckdb.DuckDBPyConnection, batch: pl.DataFrame, file_format: Format, mapping: Mapping) -> str:
+def _landed(connection: duckdb.DuckDBPyConnection, file_format: Format, mapping: Mapping) -> str:
     if file_format == "ndjson":
         structure = _structure(mapping.fields)
         selected = ", ".join(f"{_from_json(field)} AS {_named(field.name)}" for field in mapping.fields)
@@ -252,7 +255,7 @@ def _quoted(text: str) -> str:
 # -- raw rows -------------------------------------------------------------------------------------------------------
 
 
-def _raw_batches(path: Path, file_format: Format, mapping: Mapping, *, carefully: bool) -> Iterator[pl.DataFrame]:
+def _raw_batches(path: Path, file_format: Format, mapping: Mapping, *, carefully: bool) -> Iterator[pa.Table]:
     """Rows as they stand, numbered from 1; the lines of NDJSON unparsed."""
     if file_format == "parquet":
         yield from _parquet_batches(path)
@@ -264,26 +267,28 @@ def _raw_batches(path: Path, file_format: Format, mapping: Mapping, *, carefully
         yield from _csv_batches(path, mapping)
 
 
-def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
+def _parquet_batches(path: Path) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
     number = 1
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a record batch is a frame
-                yield _numbered(frame, number)
-                number += frame.height
+                numbers = pl.arange(number, number + batch.num_rows, eager=True, dtype=pl.UInt32).to_arrow()
+                rows = pa.Table.from_batches([batch])
+                unreadable = pa.repeat(pa.scalar(value=False), batch.num_rows)
+                yield rows.append_column(ROW_NUMBER, numbers).append_column(IS_UNREADABLE, unreadable)
+                number += batch.num_rows
     except (pa.ArrowInvalid, OSError) as problem:
         raise LandingError(f"the file is no readable Parquet ({first_line(problem)})") from None
 
 
-def _numbered(frame: pl.DataFrame, start: int) -> pl.DataFrame:
-    return frame.with_row_index(ROW_NUMBER, offset=start).with_columns(pl.lit(False).alias(IS_UNREADABLE))
+def _numbered(frame: pl.DataFrame, start: int) -> pa.Table:
+    numbered = frame.with_row_index(ROW_NUMBER, offset=start).with_columns(pl.lit(False).alias(IS_UNREADABLE))
+    return numbered.to_arrow()
 
 
-def _line_batches(path: Path) -> Iterator[pl.DataFrame]:
+def _line_batches(path: Path) -> Iterator[pa.Table]:
     """Lines as they stand: a character that JSON does not allow unescaped separates columns, of which there is one."""
     lines = pl.scan_csv(
         path,
@@ -299,7 +304,7 @@ def _line_batches(path: Path) -> Iterator[pl.DataFrame]:
     yield from _counted(lines)
 
 
-def _csv_batches(path: Path, mapping: Mapping) -> Iterator[pl.DataFrame]:
+def _csv_batches(path: Path, mapping: Mapping) -> Iterator[pa.Table]:
     declared = mapping.declared
     source: Any = path
     if mapping.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
@@ -319,14 +324,14 @@ def _csv_batches(path: Path, mapping: Mapping) -> Iterator[pl.DataFrame]:
     )
 
 
-def _counted(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+def _counted(frame: pl.LazyFrame) -> Iterator[pa.Table]:
     number = 1
     for batch in frame.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
         yield _numbered(batch, number)
         number += batch.height
 
 
-def _careful_batches(path: Path, mapping: Mapping) -> Iterator[pl.DataFrame]:
+def _careful_batches(path: Path, mapping: Mapping) -> Iterator[pa.Table]:
     """Line by line with the standard library, for a file that has lines which are no rows."""
     header = list(mapping.declared.header) or None
     found = csv_rows(
@@ -335,7 +340,8 @@ def _careful_batches(path: Path, mapping: Mapping) -> Iterator[pl.DataFrame]:
     rows = list(found)
     names = header or list(dict.fromkeys(name for row in rows if row for name in row))
     columns: dict[str, list[Any]] = {name: [None if row is None else row.get(name) for row in rows] for name in names}
-    yield pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)).with_columns(
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)).with_columns(
         pl.Series(ROW_NUMBER, range(1, len(rows) + 1), dtype=pl.UInt32),
         pl.Series(IS_UNREADABLE, [row is None for row in rows], dtype=pl.Boolean),
     )
+    yield frame.to_arrow()

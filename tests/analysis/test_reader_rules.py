@@ -12,6 +12,7 @@ import pytest
 from analysis.errors import ConfigurationError
 from analysis.reader_rules import MARKS
 from analysis.sufficient import CohortStatistics
+from askwell.check import CheckFailed, check_workspace
 from tests.builders import TestPublisher, appeal_event, cell, gift, pageview
 
 LATER = appeal_event("10-27 12:00", "closing")
@@ -148,6 +149,8 @@ def test_a_list_of_employees_that_is_not_there_is_said_by_key_and_path(publisher
     publisher.land("appeal_events", [LATER])
     with pytest.raises(ConfigurationError, match=r"readers\.employees_file.*staff\.txt.*one reader id a line"):
         publisher.statistics()
+    with pytest.raises(CheckFailed):
+        check_workspace(publisher.folder / "askwell.toml", as_json=True)
 
 
 def test_crawlers_are_left_out_and_counted_by_variant(publisher: TestPublisher) -> None:
