@@ -46,10 +46,16 @@ def expire(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetim
     settings = warehouse.settings
     today = now.astimezone(settings.zone).date()
     gone: dict[str, int] = {}
-    for table, first_day in boundaries(settings, experiments, today).items():
+    kept = boundaries(settings, experiments, today)
+    for table, first_day in kept.items():
         rows = warehouse.expire(table, first_day)
         if rows:
             gone[table] = rows
+    if "appeal_events" in kept:  # who was left out is told by experiment, and goes with the last of its events
+        over = [one.id for one in experiments if one.planned_end < kept["appeal_events"]]
+        rows = warehouse.expire_scopes("left_out_readers", over)
+        if rows:
+            gone["left_out_readers"] = rows
     if settings.retention.quarantine_days is not None:
         rows = warehouse.expire_quarantine(now - timedelta(days=settings.retention.quarantine_days))
         if rows:

@@ -588,6 +588,19 @@ class Warehouse:
             (self.folder / path).unlink(missing_ok=True)
         return sum(rows for _, _, rows, _, retired_at in old if retired_at is None)
 
+    def expire_scopes(self, table: str, scopes: Iterable[str]) -> int:
+        """Delete parts of a table by their scopes, retired ones too; return rows that were in force."""
+        wanted = set(scopes)
+        with self._catalogue() as catalogue:
+            found = catalogue.execute(
+                "SELECT part_id, path, rows, scope, retired_at FROM parts WHERE table_name = ?", (table,)
+            ).fetchall()
+            old = [row for row in found if row[3] in wanted]
+            catalogue.executemany("DELETE FROM parts WHERE part_id = ?", [(part_id,) for part_id, *_ in old])
+        for _, path, *_ in old:
+            (self.folder / path).unlink(missing_ok=True)
+        return sum(rows for _, _, rows, _, retired_at in old if retired_at is None)
+
     def expire_quarantine(self, before: datetime) -> int:
         """Delete what was set aside before a moment; the counts by reason stay. Return the rows."""
         limit = before.astimezone(UTC).isoformat(timespec="seconds")

@@ -54,6 +54,15 @@ def test_no_byte_of_the_warehouse_names_a_reader_whose_rows_were_kept_long_enoug
     assert before.sort(pl.all()).equals(after.sort(pl.all()))
 
 
+def test_who_was_left_out_of_an_experiment_goes_with_its_events(publisher: TestPublisher) -> None:
+    publisher.land("appeal_events", [appeal_event("10-05 12:00", "robot", "thanks", is_bot=True)])
+    filled(publisher).statistics()
+    assert traces(publisher.settings.folders.warehouse, "robot", key_of(publisher, "robot"))
+    keep(publisher, 60)
+    assert taken(publisher, LATER)["left_out_readers"] == 1
+    assert traces(publisher.settings.folders.warehouse, "robot", key_of(publisher, "robot")) == []
+
+
 def test_days_that_can_still_change_an_experiment_stay(publisher: TestPublisher) -> None:
     publisher.register(planned_end="2027-02-27")
     filled(publisher).statistics()
