@@ -67,7 +67,7 @@ def make_publisher(folder: Path, days: int, events: int) -> None:
         )
         given = shown.head(max(events // 100, 1)).select(
             pl.col("event_id").str.replace("e", "c").alias("contribution_id"),
-            pl.col("occurred_at").str.replace("T1", "T2"),
+            pl.col("occurred_at").str.replace(":00Z", ":30Z"),
             "reader_id",
             amount_minor=1000,
             currency=pl.lit("GBP"),

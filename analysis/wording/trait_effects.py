@@ -138,7 +138,8 @@ def trait_effects(
             (pl.col("value") > 0) & (pl.col("effective_gifts") > 0)
         )
     else:
-        usable = usable.drop_nulls(["conversions"])
+        # A test in which nobody gave says nothing of what makes people give, and its likelihood has no slope.
+        usable = usable.drop_nulls(["conversions"]).filter(pl.col("conversions").sum().over("test_id") > 0)
     usable = usable.filter(pl.len().over("test_id") > 1)
     test = usable["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1 if usable.height else np.zeros(0, np.int64)
     tests = int(test.max()) + 1 if test.size else 0

@@ -109,6 +109,15 @@ def test_only_a_test_that_varied_one_trait_alone_counts_as_alone() -> None:
     assert row(table, "a")["tests_alone"] > 0  # type: ignore[operator]
 
 
+def test_tests_in_which_nobody_gave_teach_nothing_and_stop_nothing() -> None:
+    arms = past(40, {"thanks": 0.5}, seed=3, per_arm=0)
+    assert arms["conversions"].sum() == 0
+    assert row(trait_effects(arms, ["thanks"]).table, "thanks")["reason"] is not None
+    some = pl.concat([arms.with_columns(test_id=pl.lit("none ") + pl.col("test_id")), past(40, {"thanks": 0.5}, seed=4)])
+    alone = trait_effects(past(40, {"thanks": 0.5}, seed=4), ["thanks"]).table
+    assert trait_effects(some, ["thanks"]).table.equals(alone)
+
+
 def test_few_tests_give_no_effect_at_all() -> None:
     names = [f"t{number}" for number in range(14)]
     result = trait_effects(past(12, dict.fromkeys(names, 0.0), seed=7, arms=8), names)
