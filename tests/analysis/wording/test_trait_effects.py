@@ -113,7 +113,9 @@ def test_tests_in_which_nobody_gave_teach_nothing_and_stop_nothing() -> None:
     arms = past(40, {"thanks": 0.5}, seed=3, per_arm=0)
     assert arms["conversions"].sum() == 0
     assert row(trait_effects(arms, ["thanks"]).table, "thanks")["reason"] is not None
-    some = pl.concat([arms.with_columns(test_id=pl.lit("none ") + pl.col("test_id")), past(40, {"thanks": 0.5}, seed=4)])
+    some = pl.concat(
+        [arms.with_columns(test_id=pl.lit("none ") + pl.col("test_id")), past(40, {"thanks": 0.5}, seed=4)]
+    )
     alone = trait_effects(past(40, {"thanks": 0.5}, seed=4), ["thanks"]).table
     assert trait_effects(some, ["thanks"]).table.equals(alone)
 
