@@ -13,7 +13,7 @@ help:
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make calibration  are 95 % ranges right under daily looks? (a minute; writes docs/methods/calibration.md)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
-	@echo "make chaos   kill runs at every stage and fill the disk; the next run must mend it (some minutes)"
+	@echo "make chaos   kill runs and the daemon at every stage, fill the disk; the next run must mend it (some minutes)"
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
@@ -70,7 +70,7 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.inference
 
 chaos: .venv/.installed-dev
-	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py
+	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py tests/end_to_end/test_daemon.py tests/end_to_end/test_upgrade.py
 
 # Another DuckDB than the locked one, beside the environment: tests read the published file with both.
 .venv/duckdb-1.5:

@@ -5,6 +5,7 @@ History lands in DAGSTER_HOME like that of every other run, so the Dagster UI sh
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -85,11 +86,10 @@ def execute(
     """Run the pipeline in this process; return edition, as_of and paths.
 
     Raises:
-        RunFailed: a step failed, with the step's own sentence.
+        RunFailed: a step failed, with the step's own sentence, or the history of runs cannot be written.
     """
     settings = read_settings(settings_file)
     prepare_dagster_home(settings.file.parent)
-    import dagster as dg
 
     from assets.alarms import raise_alarms
     from assets.definitions import EVERYTHING, PUBLISH, build_defs
@@ -109,7 +109,7 @@ def execute(
     ]
     first, last = days_of(fresh, last, settings.publisher)
     job = PUBLISH if publish_only else EVERYTHING
-    with warehouse.running(), dg.DagsterInstance.get() as instance:
+    with warehouse.running(), _history() as instance:
         fail_dead_runs(instance)
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -130,6 +130,29 @@ def execute(
         "site": str(settings.folders.site / "index.html"),
         "database": str(settings.folders.database),
     }
+
+
+@contextmanager
+def _history() -> Iterator[DagsterInstance]:
+    """Dagster's instance; a history that cannot be written is told in a sentence.
+
+    Raises:
+        RunFailed: most often the disk is full; a step that meets that says so by itself.
+    """
+    import dagster as dg
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    except (OperationalError, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        cause = getattr(problem, "orig", None) or getattr(problem, "strerror", None) or problem
+        raise RunFailed(
+            f"Dagster's history in {os.environ['DAGSTER_HOME']} cannot be written ({cause}): is the disk full? Nothing is lost, "
+            "and what was published stands; make room, and run again."
+        ) from problem
 
 
 def fail_dead_runs(instance: DagsterInstance, *, of_daemon: bool = False) -> int:

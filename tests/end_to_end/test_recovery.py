@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -120,30 +121,54 @@ def test_a_run_killed_when_(moment: str, folder: Path, undisturbed: dict[str, li
     assert files_out_of_balance(TestPublisher(folder).warehouse).is_empty()
 
 
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[Path]:
-    """The warehouse on a disk of 150 kB."""
-    place = folder / "warehouse"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=150k", "askwell-test", str(place)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
+@contextmanager
+def disk(place: Path, kilobytes: int) -> Iterator[None]:
+    """A disk of its own size at a place."""
+    place.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "askwell-test", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("mounting a small disk is refused here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def make_room(place: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=80m", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [300, 700, 1100, 2500, 4500] if os.environ.get("ASKWELL_CHAOS") else [700, 2500])
+def test_one_disk_for_everything_that_is_full_is_said_in_a_sentence(
+    kilobytes: int, landed: Path, tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    """Also where Dagster's history lies on the same disk and cannot be written either."""
+    with disk(tmp_path / "disk", kilobytes):
+        folder = tmp_path / "disk" / "publisher"
+        shutil.copytree(landed, folder)
+        code, said = run(folder)
+        assert code == 1
+        assert "space" in said or "full" in said, said
+        assert "Traceback" not in said, said
+        assert not (folder / "site").exists() or (folder / "site" / "index.html").exists()
+        make_room(tmp_path / "disk")
+        assert run(folder) == (0, "")
+        assert result(folder) == undisturbed
+        assert left_behind(folder) == []
 
 
 @pytest.mark.slow
 def test_a_full_disk_is_said_in_a_sentence_and_loses_nothing(
-    folder: Path, small_disk: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+    folder: Path, undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    code, said = run(folder)
-    assert code == 1
-    assert "space" in said or "full" in said, said
-    assert "Traceback" not in said
-    assert not (folder / "site").exists()
-    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
-    assert run(folder) == (0, "")
-    assert result(folder) == undisturbed
-    assert left_behind(folder) == []
+    with disk(folder / "warehouse", 150):
+        code, said = run(folder)
+        assert code == 1
+        assert "space" in said or "full" in said, said
+        assert "Traceback" not in said
+        assert not (folder / "site").exists()
+        make_room(folder / "warehouse")
+        assert run(folder) == (0, "")
+        assert result(folder) == undisturbed
+        assert left_behind(folder) == []
