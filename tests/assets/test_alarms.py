@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from analysis.edition import draft, results, write_decisions, write_estimates, write_statistics
+from analysis.experiment_result import ExperimentResult
 from assets.alarms import failed_runs, raise_alarms
 from assets.definitions import EVERYTHING, INGEST, build_defs
 from assets.resources import Workspace
-from tests.builders import NOW, TestPublisher, appeal_event
+from dashboards.alarms import verdict_causes
+from tests.builders import NOW, TestPublisher, appeal_event, gift
 
 
 def run(workspace: Workspace, instance: dg.DagsterInstance, job: str = EVERYTHING) -> bool:
@@ -87,20 +91,32 @@ def test_the_sensor_says_what_keeps_it_from_looking(tmp_path: Path, instance: dg
     assert "does not exist" in str(result.skip_message)  # type: ignore[union-attr]
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> ExperimentResult:
+    """The result of a test that is too early to decide."""
+    publisher = TestPublisher(tmp_path_factory.mktemp("alarms") / "publisher")
+    publisher.register()
+    days = [f"10-{2 + number % 8:02d} 12:00" for number in range(200)]
+    events = [appeal_event(day, f"r{number}", ("current", "thanks")[number % 2]) for number, day in enumerate(days)]
+    publisher.land("appeal_events", [*events, appeal_event("10-27 12:00", "last")])
+    publisher.land("contributions", [gift(day, f"r{n}") for n, day in enumerate(days) if n % 9 == 0])
+    publisher.statistics()
+    warehouse, experiments = publisher.warehouse, publisher.experiments
+    edition = draft(warehouse, experiments, NOW)
+    with warehouse.writing():
+        for step in (write_statistics, write_estimates, write_decisions):
+            step(warehouse, experiments, edition)
+    (result,) = results(warehouse, experiments, edition)
+    return result
+
+
+def test_a_test_that_is_too_early_is_no_cause(told: ExperimentResult) -> None:
+    assert verdict_causes([told]) == []
+
+
 @pytest.mark.parametrize("verdict", ["use_it", "stop_harm", "no_difference", "cannot_tell"])
-def test_a_verdict_that_somebody_acts_on_is_a_cause(
-    workspace: Workspace, instance: dg.DagsterInstance, verdict: str
-) -> None:
-    from dataclasses import replace
-
-    from analysis.edition import last_edition, results
-    from dashboards.alarms import verdict_causes
-
-    assert run(workspace, instance)
-    warehouse, experiments = workspace.warehouse(), workspace.experiments()
-    (result,) = results(warehouse, experiments, last_edition(warehouse))
-    assert verdict_causes([result]) == []  # too early
-    decided = {**result.decision, "verdict": verdict, "variant_id": "thanks", "basis": "proven", "reasons": []}
-    (cause,) = verdict_causes([replace(result, decision=decided)], "https://reports.example")
+def test_a_verdict_that_somebody_acts_on_is_a_cause(told: ExperimentResult, verdict: str) -> None:
+    decided = {**told.decision, "verdict": verdict, "variant_id": "thanks", "basis": "proven", "reasons": []}
+    (cause,) = verdict_causes([replace(told, decision=decided)], "https://reports.example")
     assert (cause.kind, cause.subject.startswith("Thanks or urgency: ")) == ("verdict", True)
     assert "https://reports.example/experiments/thanks.html" in cause.remedy
