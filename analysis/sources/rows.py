@@ -284,24 +284,30 @@ def _parquet_batches(path: Path) -> Iterator[pa.Table]:
 
 
 def _numbered(frame: pl.DataFrame, start: int) -> pa.Table:
-    numbered = frame.with_row_index(ROW_NUMBER, offset=start).with_columns(pl.lit(False).alias(IS_UNREADABLE))
-    return numbered.to_arrow()
+    return _as_arrow(frame.with_row_index(ROW_NUMBER, offset=start).with_columns(pl.lit(False).alias(IS_UNREADABLE)))
+
+
+def _as_arrow(frame: pl.DataFrame) -> pa.Table:
+    """The frame for DuckDB. A null character in a column's name, as in a damaged header, ends the process there."""
+    damaged = {name: name.replace("\x00", f"\ufffd{place}") for place, name in enumerate(frame.columns) if "\x00" in name}
+    return (frame.rename(damaged) if damaged else frame).to_arrow()
 
 
 def _line_batches(path: Path) -> Iterator[pa.Table]:
-    """Lines as they stand: a character that JSON does not allow unescaped separates columns, of which there is one."""
+    """Lines as they stand: what separates columns here is a character that JSON does not allow, so that only broken lines have it."""
+    line, rest = pl.col(_LINE).fill_null(""), pl.col("_rest")
     lines = pl.scan_csv(
         path,
         has_header=False,
         separator="\x01",
         quote_char=None,
-        new_columns=[_LINE],
-        schema_overrides={_LINE: pl.String},
-        infer_schema=False,
+        schema={_LINE: pl.String, "_rest": pl.String},
+        extra_columns="ignore",
+        missing_columns="insert",
         encoding="utf8-lossy",
         truncate_ragged_lines=True,
-    ).filter(pl.col(_LINE).str.strip_chars() != "")
-    yield from _counted(lines)
+    ).filter((line.str.strip_chars() != "") | rest.is_not_null())
+    yield from _counted(lines.select(pl.when(rest.is_null()).then(line).otherwise(line + "\x01").alias(_LINE)))
 
 
 def _csv_batches(path: Path, mapping: Mapping) -> Iterator[pa.Table]:
@@ -340,8 +346,8 @@ def _careful_batches(path: Path, mapping: Mapping) -> Iterator[pa.Table]:
     rows = list(found)
     names = header or list(dict.fromkeys(name for row in rows if row for name in row))
     columns: dict[str, list[Any]] = {name: [None if row is None else row.get(name) for row in rows] for name in names}
-    frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String)).with_columns(
-        pl.Series(ROW_NUMBER, range(1, len(rows) + 1), dtype=pl.UInt32),
-        pl.Series(IS_UNREADABLE, [row is None for row in rows], dtype=pl.Boolean),
+    frame = pl.DataFrame(
+        {**columns, ROW_NUMBER: range(1, len(rows) + 1), IS_UNREADABLE: [row is None for row in rows]},
+        schema={**dict.fromkeys(names, pl.String), ROW_NUMBER: pl.UInt32, IS_UNREADABLE: pl.Boolean},
     )
-    yield frame.to_arrow()
+    yield _as_arrow(frame)

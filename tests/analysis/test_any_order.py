@@ -199,6 +199,22 @@ def test_a_hostile_line_is_set_aside_or_read_and_the_rest_goes_on(
     assert done.accepted >= 2
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("length", [1, 40, 3000])
+def test_files_of_nothing_but_noise_stop_nothing(publisher: TestPublisher, seed: int, length: int) -> None:
+    publisher.settings_more = '\n[sources.web]\nmapping = "donations-csv"\n[sources.calls]\nmapping = "segment"\n'
+    publisher.write_settings()
+    chance = random.Random(f"{seed} {length}")  # noqa: S311 - no secret
+    for kind, ending in (
+        *(("pageviews", ending) for ending in ("csv", "ndjson", "parquet", "csv.gz", "ndjson.zst")),
+        ("web", "csv"), ("web", "tsv"), ("calls", "ndjson"), ("contributions", "csv"),
+    ):  # fmt: skip
+        publisher.land(kind, chance.randbytes(length), f"noise.{ending}")
+    publisher.land("appeal_events", [appeal_event("10-05 12:00", "r")])
+    assert publisher.ingest().accepted == 1
+    assert files_out_of_balance(publisher.warehouse).is_empty()
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as where:
         sys.stdout.write(f"{fuzz(Path(where), int(sys.argv[1]), seed=7):,} mutated rows: every one accounted for.\n")
