@@ -487,7 +487,9 @@ def _remove_known(
         part = by_path[path]
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE kept_rows AS SELECT * FROM read_parquet($part, hive_partitioning = false) "
-            f"ANTI JOIN (SELECT {keys} FROM {staged} WHERE row_number IN (SELECT row_number FROM known WHERE wins)) USING ({keys})",
+            # The key may win on another day, over a row of another part.
+            f"ANTI JOIN (SELECT {keys} FROM {staged} "
+            f"WHERE row_number IN (SELECT row_number FROM known WHERE wins AND filename = $part)) USING ({keys})",
             {"part": path},
         )
         displaced.append(warehouse.write_smaller(connection, "kept_rows", part))

@@ -289,7 +289,9 @@ def _numbered(frame: pl.DataFrame, start: int) -> pa.Table:
 
 def _as_arrow(frame: pl.DataFrame) -> pa.Table:
     """The frame for DuckDB. A null character in a column's name, as in a damaged header, ends the process there."""
-    damaged = {name: name.replace("\x00", f"\ufffd{place}") for place, name in enumerate(frame.columns) if "\x00" in name}
+    damaged = {
+        name: name.replace("\x00", f"\ufffd{place}") for place, name in enumerate(frame.columns) if "\x00" in name
+    }
     return (frame.rename(damaged) if damaged else frame).to_arrow()
 
 

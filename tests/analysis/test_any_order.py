@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import sys
@@ -98,6 +99,22 @@ def test_files_in_any_interleaving_lead_to_the_same_state(
     assert len(first) == len(second)
     for expected, found in zip(first, second, strict=True):
         assert expected.equals(found)
+
+
+def test_a_key_that_is_beaten_on_one_day_stays_on_another(publisher: TestPublisher) -> None:
+    """Found by the test above: the row of the other day went, too, where another row of its day was beaten."""
+    both = [appeal_event(when, "r", event_id="b") for when in ("10-04 22:30", "10-04 23:30")]
+    publisher.land("appeal_events", [*both, appeal_event("10-04 22:30", "s", event_id="c")])
+    publisher.ingest()
+    newer = [
+        appeal_event("10-04 23:30", "r", event_id="b", version=1),
+        appeal_event("10-04 22:30", "s", event_id="c", version=1),
+    ]
+    publisher.land("appeal_events", newer)
+    publisher.ingest()
+    days = pl.concat([pl.read_parquet(part.path) for part in publisher.warehouse.parts("appeal_events")])
+    assert sorted(days.group_by("day").len()["len"]) == [1, 2]
+    assert files_out_of_balance(publisher.warehouse).is_empty()
 
 
 def test_the_higher_version_counts_whichever_came_first(publisher: TestPublisher) -> None:
@@ -197,6 +214,18 @@ def test_a_hostile_line_is_set_aside_or_read_and_the_rest_goes_on(
     done = publisher.ingest()
     assert files_out_of_balance(publisher.warehouse).is_empty()
     assert done.accepted >= 2
+
+
+@pytest.mark.parametrize("content", [b"time\x00stamp,anonymous_id\n1,2\n", b"\x00,\x00\n1,2\n", b"\x01\x01\n", b"\x00"])
+@pytest.mark.parametrize("name", ["x.csv", "x.ndjson", "x.csv.gz"])
+def test_control_characters_in_the_first_line_stop_nothing(publisher: TestPublisher, content: bytes, name: str) -> None:
+    publisher.settings_more = '\n[sources.web]\nmapping = "growthbook"\n'
+    publisher.write_settings()
+    for kind in ("web", "pageviews"):
+        publisher.land(kind, gzip.compress(content) if name.endswith(".gz") else content, name)
+    publisher.ingest()
+    assert publisher.warehouse.ledger().height == 2
+    assert files_out_of_balance(publisher.warehouse).is_empty()
 
 
 @pytest.mark.parametrize("seed", range(6))
