@@ -350,7 +350,7 @@ def edition_file(warehouse: Warehouse, number: int) -> Path:
     if not path.exists():
         raise WarehouseError(
             f"The file of edition {number} is gone: event files answer for {warehouse.settings.retention.grace_days} days "
-            f"(retention.grace_days). Its small tables still answer in the newest file, as in "
+            f"(retention.grace_days), and until a reader is erased. Its small tables still answer in the newest file, as in "
             f"`FROM estimates_by_edition WHERE edition = {number}`."
         )
     return path

@@ -90,6 +90,8 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         [experiment.model_dump_json() for experiment in experiments],
         [(part.scope, part.inputs) for part in warehouse.parts("cohort_cells")],
         warehouse.ledger().height,
+        # After an erasure there is a new edition, though no count has changed: the tables of the last one have holes.
+        warehouse.rows_with_reason("erased_reader"),
         [(part.scope, part.inputs) for part in warehouse.parts(PAST_ARMS)],
     )
     editions = warehouse.editions()

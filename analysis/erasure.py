@@ -7,6 +7,7 @@ and the lowest twenty bits of the hash, so that ingestion takes the digest of a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -78,6 +79,12 @@ def forget_reader(warehouse: Warehouse, reader_id: str, *, with_linked: bool = T
             connection.executemany("INSERT INTO forgotten_payments VALUES (?)", [(payment,) for payment in payments])
         rows: dict[str, int] = {}
         days: set[str] = set()
+        if _is_held(connection, warehouse):
+            # The counting knows how ids are hashed, and so this module; it is asked for when a reader is forgotten.
+            from analysis.suppression import suppress_single_readers
+
+            # Before the rows go: a second call after a kill must still find that there is something to take out.
+            suppress_single_readers(warehouse, connection, _counted_in(connection, warehouse))
         for held_by, wanted in (
             (_names_payment, lambda table: True),
             (_names_reader, lambda table: table != "identity_links"),
@@ -163,6 +170,31 @@ def _payments(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> li
 #: Columns that may hold a reader's key, and columns that may name one of their payments.
 _KEY_COLUMNS = ("reader_key", "linked_key", "canonical_key", "person_key", "component_key")
 _PAYMENT_COLUMNS = ("refund_of", "payment_id", "contribution_id", "renewal_of")
+
+
+def _is_held(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> bool:
+    """Whether any part has a row that names a forgotten reader or one of their payments."""
+    for part in warehouse.all_parts():
+        columns = _columns(connection, part)
+        tests = [test for test in (_names_reader(columns), _names_payment(columns)) if test]
+        found = f"SELECT 1 FROM read_parquet($part) WHERE {' OR '.join(f'({test})' for test in tests)} LIMIT 1"
+        if tests and connection.execute(found, {"part": str(part.path)}).fetchall():
+            return True
+    return False
+
+
+def _counted_in(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> set[str]:
+    """Experiments whose appeals a forgotten reader met, as far as they can be counted again: no row of theirs expired."""
+    parts = [str(part.path) for part in warehouse.parts("daily_exposures")]
+    if not parts:
+        return set()
+    rows = connection.execute(
+        "SELECT experiment_id, min(day) FROM read_parquet($parts) GROUP BY experiment_id "
+        "HAVING bool_or(reader_key IN (SELECT key FROM forgotten))",
+        {"parts": parts},
+    ).fetchall()
+    boundary = max(warehouse.kept_from().values(), default=date.min)
+    return {experiment for experiment, first_day in rows if first_day > boundary}
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> set[str]:

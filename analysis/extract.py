@@ -67,7 +67,8 @@ def hide_small_cells(results: pl.DataFrame) -> pl.DataFrame:
     small = _is_small(n) | _is_small(x) | _is_small(n - x)
     # A cell is small for all its metrics alike: the value's contributors are those of the conversion.
     cell = ["experiment_id", "segment_kind", "segment", "variant_id"]
-    dominated = (pl.col("metric") == "value") & (pl.col("top") > LARGEST_SHARE * pl.col("s1"))
+    # Where the largest part is not known, it may be all of it.
+    dominated = (pl.col("metric") == "value") & (pl.col("top") > LARGEST_SHARE * pl.col("s1")).fill_null(x > 0)
     marked = results.with_columns(
         pl.when((small & pl.col("metric").is_in(["conversion", "value"])).any().over(cell) | small)
         .then(pl.lit(SMALL_CELL))

@@ -553,6 +553,26 @@ class Warehouse:
         part.path.unlink(missing_ok=True)
         return gone
 
+    def rewrite(self, connection: duckdb.DuckDBPyConnection, part: StoredPart, select: str) -> None:
+        """Put the result of a SELECT in the place of a part, with its scope and inputs, and delete the part."""
+        ((inputs, retired_at),) = self._rows("SELECT inputs, retired_at FROM parts WHERE part_id = ?", (part.part_id,))
+        new = self.write_query(connection, select, part.table, part.scope, inputs=inputs)
+        with self._catalogue() as catalogue:
+            self._enter(catalogue, [new], part.file_id, _now())
+            catalogue.execute(
+                "UPDATE parts SET retired_at = ? WHERE path = ?", (retired_at, str(new.path.relative_to(self.folder)))
+            )
+            catalogue.execute("DELETE FROM parts WHERE part_id = ?", (part.part_id,))
+        part.path.unlink(missing_ok=True)
+
+    def discard(self, parts: Iterable[StoredPart]) -> None:
+        """Delete parts at once, without the grace period."""
+        gone = list(parts)
+        with self._catalogue() as catalogue:
+            catalogue.executemany("DELETE FROM parts WHERE part_id = ?", [(part.part_id,) for part in gone])
+        for part in gone:
+            part.path.unlink(missing_ok=True)
+
     def _set_aside(self, catalogue: sqlite3.Connection, file_id: int, rows: int) -> None:
         catalogue.execute(
             "UPDATE files SET accepted = accepted - ?, quarantined = quarantined + ? WHERE file_id = ?",
@@ -629,6 +649,12 @@ class Warehouse:
                 (reason,),
             )
         ]
+
+    def rows_with_reason(self, reason: str) -> int:
+        """Rows ever set aside for a reason."""
+        return int(
+            self._rows("SELECT coalesce(sum(rows), 0) FROM quarantine_reasons WHERE reason = ?", (reason,))[0][0]
+        )
 
     def clear_spill(self) -> None:
         """Delete what computations left on disk while they ran; the caller holds the lock, so none runs."""
@@ -753,6 +779,11 @@ class Warehouse:
         for entry, successor in pairwise(entries):
             if successor.published_at < limit:
                 self.edition_file(entry.number).unlink(missing_ok=True)
+
+    def drop_edition_files(self) -> None:
+        """Delete the database files of all editions; the published one stays until the next publish."""
+        for file in (self.folder / "editions").glob("*.duckdb"):
+            file.unlink(missing_ok=True)
 
     # -- DuckDB -------------------------------------------------------------------------------------------------
 

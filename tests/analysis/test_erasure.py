@@ -261,3 +261,85 @@ def test_nothing_that_askwell_keeps_beside_the_landed_files_names_the_reader(
         if path.is_file() and "landing" not in path.parts and any(needle in path.read_bytes() for needle in needles)
     ]
     assert found == []
+
+
+def told(publisher: TestPublisher, amounts: set[float]) -> list[str]:
+    """Places of the warehouse and the database where one of the amounts stands, or follows from a mean over readers."""
+    frames = {str(path): pl.read_parquet(path) for path in publisher.settings.folders.warehouse.rglob("*.parquet")}
+    for file in [publisher.settings.folders.database, *publisher.settings.folders.warehouse.rglob("*.duckdb")]:
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH '{file}' AS edition (READ_ONLY)")
+            tables = connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = 'edition'"
+            ).fetchall()
+            for (table,) in tables:
+                frames[f"{file.name}: {table}"] = connection.sql(f"FROM edition.{table}").pl()
+    found = []
+    for place, frame in frames.items():
+        if frame.is_empty():
+            continue
+        sums = [
+            (pl.col(mean) * pl.col(n)).alias(f"{mean} x {n}")
+            for mean, n in (("mean", "n"), ("mean_control", "n_control"))
+            if {mean, n} <= set(frame.columns)
+        ]
+        derived = frame.with_columns(sums)
+        for column, dtype in derived.schema.items():
+            if dtype.is_numeric():
+                values = derived[column].drop_nulls().cast(pl.Float64)
+                hit = any(((values - amount).abs() < 1e-6 * amount).any() for amount in amounts)
+            else:
+                hit = any(str(int(amount)) in str(value) for value in derived[column].to_list() for amount in amounts)
+            if hit:
+                found.append(f"{place}: {column}")
+    return found
+
+
+def test_no_edition_tells_the_gift_of_the_forgotten_reader(publisher: TestPublisher) -> None:
+    """987,654 is the largest gift, the only one of its device, and the first of its variant."""
+    from datetime import UTC, datetime
+
+    import pytest
+
+    from analysis.database import edition_file
+    from analysis.errors import WarehouseError
+    from askwell.run import execute
+
+    def run() -> None:
+        execute(publisher.folder / "askwell.toml", lambda *_: None, clock=lambda: datetime(2026, 11, 1, 9, tzinfo=UTC))
+
+    publisher.register()
+    readers = [f"r{number}" for number in range(40)]
+    publisher.land(
+        "appeal_events",
+        [appeal_event("10-05 12:00", reader, ("current", "thanks")[n % 2]) for n, reader in enumerate(readers)]
+        + [
+            appeal_event("10-05 12:00", "forget-me", "thanks", device="tablet"),
+            appeal_event("10-05 12:00", "r", "thanks", device="tablet"),
+        ],
+    )
+    publisher.land("pageviews", [pageview("10-27 12:00", "r1")])
+    publisher.land("contributions", [gift("10-05 13:00", "forget-me", 987_654)])
+    run()
+    publisher.land("contributions", [gift("10-06 11:00", reader, 500 + 7 * n) for n, reader in enumerate(readers[:30])])
+    run()
+    secret = {987_654.0, 987_654.0**2}
+    before = told(publisher, secret)
+    for place in ("sufficient_statistics", "variant_results", "estimates", "checks", "outcome_changes", "1.duckdb"):
+        assert any(place in one for one in before), f"the test must be able to find it in {place}: {before}"
+    kept = publisher.warehouse.parts("decisions")
+    forget(publisher, "forget-me")
+    run()
+    assert told(publisher, secret) == []
+    assert [entry.number for entry in publisher.warehouse.editions()] == [1, 2, 3]
+    assert [part.path for part in publisher.warehouse.parts("decisions")][:2] == [part.path for part in kept]
+    with pytest.raises(WarehouseError, match="until a reader is erased"):
+        edition_file(publisher.warehouse, 2)
+    with duckdb.connect(str(publisher.settings.folders.database), read_only=True) as database:
+        counts = database.execute(
+            "SELECT edition, n, x, s1 FROM sufficient_statistics_by_edition WHERE metric = 'value_uncapped' AND variant_id = 'thanks' "
+            "AND segment_kind = 'all' AND basis = 'exposed' QUALIFY as_of = max(as_of) OVER (PARTITION BY edition) ORDER BY 1"
+        ).fetchall()
+    assert [row[:3] for row in counts] == [(1, 22, 1), (2, 22, 16), (3, 21, 15)], "counts stay in every edition"
+    assert counts[0][3] is None
+    assert counts[1][3] > 987_654, "a sum over several givers stays"
