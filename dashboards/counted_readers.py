@@ -33,27 +33,40 @@ _RULES: Mapping[str, str] = {
 
 def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
     """Return what marks readers, one row per mark, exposures of nobody, and what ties gifts; None where there is none of it."""
-    found = (_marked(reading, spoken), _strangers(reading, spoken), tied_gifts(reading, spoken))
-    blocks = tuple(block for block in found if block is not None)
-    if not blocks or reading.day is None:
+    if reading.day is None:
         return None
     say = spoken.say
     today = f"experiment_id = '{reading.result.experiment.id}' AND as_of = DATE '{reading.day.isoformat()}'"
+    either_way = (
+        f"FROM estimates WHERE {today} AND (basis = 'exposed' OR basis LIKE 'with%') AND segment_kind = 'all' "
+        f"AND metric = '{reading.primary}'"
+    )
+    told = (
+        (
+            _marked(reading, spoken),
+            (
+                Query(say("Special readers by wording"), f"FROM special_readers WHERE {today}"),
+                Query(say("The comparison with each rule turned round"), either_way),
+            ),
+        ),
+        (
+            _strangers(reading, spoken),
+            (Query(say("Exposures without a reader's id"), f"FROM strangers WHERE {today}"),),
+        ),
+        (
+            tied_gifts(reading, spoken),
+            (Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {today}"),),
+        ),
+    )
+    blocks = tuple(block for block, _ in told if block is not None)
+    if not blocks:
+        return None
     return Section(
         id="counted",
         heading=say("Who is counted"),
         lead=say("Each rule turned round by itself: what the result would be with these readers, or without them."),
         blocks=blocks,
-        queries=(
-            Query(say("Special readers by wording"), f"FROM special_readers WHERE {today}"),
-            Query(
-                say("The comparison with each rule turned round"),
-                f"FROM estimates WHERE {today} AND (basis = 'exposed' OR basis LIKE 'with%') AND segment_kind = 'all' "
-                f"AND metric = '{reading.primary}'",
-            ),
-            Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {today}"),
-            Query(say("Exposures without a reader's id"), f"FROM strangers WHERE {today}"),
-        ),
+        queries=tuple(query for block, queries in told if block is not None for query in queries),
     )
 
 

@@ -20,7 +20,18 @@ import polars as pl
 
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from analysis.registry import Appeal, Experiment, Guardrail, Variant
-from analysis.result_tables import CHECKS, ESTIMATES, FUNNEL, LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY, VARIANT_RESULTS
+from analysis.result_tables import (
+    CHECKS,
+    ESTIMATES,
+    FUNNEL,
+    LEDGER,
+    QUARANTINE_REASONS,
+    ROWS_PER_DAY,
+    SPECIAL_READERS,
+    STRANGERS,
+    TIED_GIFTS,
+    VARIANT_RESULTS,
+)
 
 TODAY = date(2026, 11, 9)
 EDITION = Edition(number=41, as_of=TODAY, published_at=datetime(2026, 11, 10, 6, 4, tzinfo=UTC))
@@ -169,6 +180,11 @@ def tell(story: Story, audience: Audience = AUDIENCE, edition: Edition = EDITION
                 {**_estimate_row(story, days[-1], "value", index, arms), "segment_kind": "device", "segment": segment}
                 for index in range(1, len(arms))
             ]
+        estimates += [
+            {**_estimate_row(story, days[-1], "value", index, story.arms), "basis": basis}
+            for index in range(1, len(story.arms))
+            for basis in ("with_crawlers", "without_already_giving")
+        ]
     decision = {
         "experiment_id": story.id,
         "as_of": as_of,
@@ -204,7 +220,44 @@ def tell(story: Story, audience: Audience = AUDIENCE, edition: Edition = EDITION
         window_hours=168 if as_of else None,
         counted_to=as_of,
         notes=story.notes,
+        special_readers=SPECIAL_READERS.frame(_special_readers(story, as_of) if story.segments else []),
+        tied_gifts=TIED_GIFTS.frame(_tied_gifts(story, as_of) if story.segments else []),
+        strangers=STRANGERS.frame(_strangers(story, as_of) if story.segments else []),
     )
+
+
+def _arms_of(story: Story, day: date | None) -> list[tuple[Arm, dict[str, object]]]:
+    return [
+        (arm, {"experiment_id": story.id, "as_of": day, "variant_id": IDS[index]})
+        for index, arm in enumerate(story.arms)
+    ]
+
+
+def _special_readers(story: Story, day: date | None) -> list[dict[str, object]]:
+    return [
+        {**key, "mark": mark, "rule": rule, "is_counted": rule != "exclude", "readers": arm.n // part, "exposed": arm.n,
+         "contributors": arm.x // part, "value_minor": arm.x // part * 900}
+        for mark, rule, part in (("already_giving", "count", 20), ("crawlers", "exclude", 500))
+        for arm, key in _arms_of(story, day)
+    ]  # fmt: skip
+
+
+def _tied_gifts(story: Story, day: date | None) -> list[dict[str, object]]:
+    return [
+        {
+            **key,
+            "route": route,
+            "is_tied": route != "no_reader",
+            "gifts": arm.x // part,
+            "value_minor": arm.x // part * 900,
+        }
+        for route, part in (("field", 2), ("click", 4), ("reader", 5), ("no_reader", 20))
+        for arm, key in _arms_of(story, day)
+    ]
+
+
+def _strangers(story: Story, day: date | None) -> list[dict[str, object]]:
+    return [{**key, "exposures": arm.n // 90} for arm, key in _arms_of(story, day)]
 
 
 def _moments(story: Story, metric: str, arm: Arm) -> tuple[float, float | None, int]:

@@ -15,7 +15,20 @@ from tests.dashboards import builders
 from tests.dashboards.builders import AUDIENCE, STORIES, UNDATED, tell
 
 BRITISH = voice(AUDIENCE)
-ORDER = ["money", "wordings", "trust", "evidence", "funnel", "split", "groups", "cost", "metrics", "unknown", "plan"]
+ORDER = [
+    "money",
+    "wordings",
+    "trust",
+    "counted",
+    "evidence",
+    "funnel",
+    "split",
+    "groups",
+    "cost",
+    "metrics",
+    "unknown",
+    "plan",
+]
 
 
 def section(page: Page, name: str) -> Section:
@@ -122,6 +135,9 @@ def test_every_section_with_numbers_names_the_query_that_rebuilds_them() -> None
             ("variant_results", result.variant_results),
             ("checks", result.checks),
             ("funnel", result.funnel),
+            ("special_readers", result.special_readers),
+            ("tied_gifts", result.tied_gifts),
+            ("strangers", result.strangers),
             ("decisions", pl.DataFrame([result.decision])),
         ):
             connection.register(name, frame)
@@ -129,6 +145,20 @@ def test_every_section_with_numbers_names_the_query_that_rebuilds_them() -> None
             assert found.queries or found.id in ("wordings", "unknown")
             for query in found.queries:
                 assert connection.sql(query.sql).pl().height > 0, query.sql
+
+
+def test_who_is_counted_is_told_with_each_rule_turned_round() -> None:
+    counted = section(experiment_report(tell(builders.PROVEN)), "counted")
+    marked, tied = (block for block in counted.blocks if isinstance(block, Table))
+    assert [row.head.text for row in marked.rows] == ["Subscribed or gave before", "Crawlers"]
+    assert [row.head.note.partition(" · ")[2] for row in marked.rows] == ["counted", "left out"]
+    assert all(cell.text != "Not known" for row in marked.rows for cell in row.cells)
+    assert [row.head.text for row in tied.rows][-1] == "Not tied: the gift names no reader"
+    assert any("Exposures without a reader's id" in text for text in texts_of(counted))
+
+
+def texts_of(found: Section) -> list[str]:
+    return [text for block in found.blocks if isinstance(block, Sentences) for text in block.sentences]
 
 
 def test_a_page_without_a_database_behind_it_names_no_query() -> None:
