@@ -14,7 +14,7 @@ help:
 	@echo "make calibration  are 95 % ranges right under daily looks? (a minute; writes docs/methods/calibration.md)"
 	@echo "make bench   speed and memory at size, as ratios (some minutes)"
 	@echo "make chaos   kill runs and the daemon at every stage, fill the disk; the next run must mend it (some minutes)"
-	@echo "make other-duckdb  a second DuckDB, with which tests read the published file"
+	@echo "make other-duckdb  a second DuckDB, with which tests read the published file, and one that is too old"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
 	@echo "make lock    resolve the dependencies into the three constraints files"
@@ -72,11 +72,11 @@ bench: .venv/.installed-dev
 chaos: .venv/.installed-dev
 	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py tests/end_to_end/test_daemon.py tests/end_to_end/test_upgrade.py
 
-# Another DuckDB than the locked one, beside the environment: tests read the published file with both.
-.venv/duckdb-1.5:
-	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --target .venv/duckdb-1.5 "duckdb==1.5.*"; \
-		else $(PYTHON) -m pip install --quiet --target .venv/duckdb-1.5 "duckdb==1.5.*"; fi
-other-duckdb: .venv/.installed .venv/duckdb-1.5
+# Other DuckDBs than the locked one, beside the environment: 1.5 reads the published file, 1.4 is too old and must say so.
+.venv/duckdb-%: | .venv/.installed
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --target $@ "duckdb==$*.*"; \
+		else $(PYTHON) -m pip install --quiet --target $@ "duckdb==$*.*"; fi
+other-duckdb: .venv/duckdb-1.5 .venv/duckdb-1.4
 
 translations: .venv/.installed-dev
 	@$(BIN)/python -m dashboards.translations

@@ -29,6 +29,8 @@ from tests.test_architecture import ROOT
 
 #: Another DuckDB than the one that writes, made by `make other-duckdb`; CI makes it.
 OTHER_DUCKDB = ROOT / ".venv" / "duckdb-1.5"
+#: One that is too old for the file, made by the same command.
+OLD_DUCKDB = ROOT / ".venv" / "duckdb-1.4"
 
 
 def published(publisher: TestPublisher, now: datetime = NOW) -> Path:
@@ -266,6 +268,34 @@ def test_the_other_duckdb_gives_the_same_answers(made: TestPublisher, tmp_path: 
     ]  # fmt: skip
     assert answers[0][0] != answers[1][0]
     assert answers[0][1:] == answers[1][1:]
+
+
+def test_a_duckdb_that_is_too_old_is_refused_by_itself_and_by_us_in_a_sentence(made: TestPublisher) -> None:
+    if not OLD_DUCKDB.is_dir():
+        pytest.skip("no old DuckDB here; `make other-duckdb` makes it")
+    file = made.settings.folders.database
+    code = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        import duckdb
+        from analysis.database import open_database
+        from analysis.errors import WarehouseError
+        try:
+            duckdb.connect(sys.argv[1], read_only=True)
+        except duckdb.IOException as refused:
+            print(str(refused).splitlines()[0])
+        try:
+            open_database(Path(sys.argv[1]))
+        except WarehouseError as said:
+            print(said)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)],
+        cwd=ROOT, env={"PYTHONPATH": str(OLD_DUCKDB)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    own, ours = done.stdout.splitlines()
+    assert "we can only read versions" in own
+    assert ours.startswith(f"{file} needs DuckDB 1.5 or newer, this is 1.4.")
 
 
 # -- macros say what the report says ------------------------------------------------------------------------------------

@@ -66,6 +66,13 @@ def test_arrow_holds_what_polars_holds(publisher: Published) -> None:
     assert pl.DataFrame(table).equals(publisher.sql(_OUTCOMES))
 
 
+def test_polars_and_numpy_take_the_arrow_table_over_without_a_copy(publisher: Published) -> None:
+    column = publisher.arrow(_OUTCOMES)["value_minor"].combine_chunks()
+    address = column.buffers()[1].address
+    assert pl.Series(column).to_arrow().buffers()[1].address == address
+    assert column.to_numpy(zero_copy_only=True).__array_interface__["data"][0] == address
+
+
 def test_pandas_holds_what_polars_holds(publisher: Published) -> None:
     pytest.importorskip("pandas", reason="pandas is not among what Askwell installs")
     frame = publisher.arrow(_OUTCOMES).to_pandas()
