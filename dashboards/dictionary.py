@@ -51,7 +51,12 @@ def dictionary_report(dictionary: pl.DataFrame, macros: pl.DataFrame, audience: 
                     name,
                     (
                         Sentences((str(rows["table_meaning"][0]),)),
-                        Table(say("Columns of {table}", table=name), columns, tuple(_column_rows(rows))),
+                        Table(
+                            say("Columns of {table}", table=name),
+                            columns,
+                            tuple(_column_rows(rows)),
+                            summary=spoken.say_n("{count} column", "{count} columns", rows.height),
+                        ),
                     ),
                     queries=(Query(name, f"FROM {name} LIMIT 10"),),
                 )

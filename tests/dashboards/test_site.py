@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from analysis.experiment_result import Edition
+from analysis.result_tables import CHECKS, ESTIMATES
 from dashboards import site as site_module
 from dashboards.html import STATIC
 from dashboards.phrasing import verdict_words
@@ -335,3 +336,10 @@ def test_the_front_page_says_how_many_readers_came_in_since_the_report_before() 
     assert anew.startswith("Counted anew up to 8 Nov: readers differ by 40 and outcomes by 1, because rows came late")
     same = (told[0] + 40, told[1] - 1)
     assert len(index_report([replace(both, previous_counts=same)], AUDIENCE, EDITION).changes) == 1
+
+
+def test_the_columns_of_each_table_are_folded_so_that_the_dictionary_can_be_overlooked(site: Path) -> None:
+    page = (site / "dictionary.html").read_text(encoding="utf-8")
+    for table in (ESTIMATES, CHECKS):
+        section = page.partition(f'<section id="table-{table.name}"')[2].partition("</section>")[0]
+        assert f"<summary>{len(table.columns)} columns</summary>" in section
