@@ -34,7 +34,7 @@ from analysis.result_tables import (
 )
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
-from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
+from analysis.sufficient import ARRIVAL_SCHEMA, EXPOSURE_COUNT_SCHEMA, cohort_statistics
 from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
 from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _STATISTICS = "sufficient_statistics"
 _EXPOSURE_COUNTS = "exposure_counts"
 _DAILY_READERS = "daily_readers"
+_ARRIVALS = "arrivals"
+_MARKS = "definition_marks"
 
 _DAILY_READERS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "experiment_id": pl.String,
@@ -110,6 +112,8 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             _STATISTICS: cohorts.statistics,
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
             _DAILY_READERS: cohorts.daily_readers,
+            _ARRIVALS: cohorts.arrivals,
+            _MARKS: _definition_marks(warehouse.settings, experiments),
             FUNNEL.name: cohorts.funnel,
             SPECIAL_READERS.name: cohorts.special_readers,
             TIED_GIFTS.name: cohorts.tied_gifts,
@@ -194,6 +198,8 @@ def results(
     before = [entry.number for entry in earlier if since is None or entry.number <= since]
     previous = _decisions_of(warehouse, before[-1]) if before else {}
     counted = _counts_of(warehouse, before[-1]) if before else {}
+    arrivals = edition_table(warehouse, edition, _ARRIVALS, ARRIVAL_SCHEMA)
+    marks, told_marks = _marks_of(warehouse, edition.number), _marks_of(warehouse, before[-1]) if before else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
     audience, stamp = audience_of(settings, experiments), stamp_of(edition)
     by_experiment = {
@@ -221,6 +227,10 @@ def results(
                 decision=current[experiment.id],
                 previous_decision=previous.get(experiment.id),
                 previous_counts=counted.get(experiment.id),
+                arrivals=arrivals.filter(pl.col("experiment_id") == experiment.id),
+                is_redefined=None
+                if experiment.id not in told_marks
+                else told_marks[experiment.id] != marks.get(experiment.id),
                 daily_readers=daily.get(experiment.id),
                 cap_minor=None if cap is None else to_minor(cap, settings.publisher.reporting_currency),
                 window_hours=settings.window_hours(experiment),
@@ -293,6 +303,24 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
 def _decisions_of(warehouse: Warehouse, number: int) -> dict[str, dict[str, object]]:
     frames = [pl.read_parquet(part.path) for part in warehouse.parts(DECISIONS.name, [str(number)])]
     return {str(row["experiment_id"]): row for frame in frames for row in frame.iter_rows(named=True)}
+
+
+def _definition_marks(settings: Settings, experiments: Sequence[Experiment]) -> pl.DataFrame:
+    """What each experiment is counted by, as a mark: its registration but the words about it, and the rules of all."""
+    rules = (
+        DEFINITIONS,
+        settings.publisher.model_dump(exclude={"name", "language", "locale"}),
+        settings.outcomes,
+        settings.readers.model_dump(exclude={"employees_file"}),
+    )
+    words = {"name", "hypothesis", "owner", "placement"}
+    rows = [(one.id, fingerprint(*rules, one.model_dump_json(exclude=words))) for one in experiments]
+    return pl.DataFrame(rows, schema={"experiment_id": pl.String, "mark": pl.String}, orient="row")
+
+
+def _marks_of(warehouse: Warehouse, number: int) -> dict[str, str]:
+    frames = [pl.read_parquet(part.path) for part in warehouse.parts(_MARKS, [str(number)])]
+    return dict(row for frame in frames for row in frame.iter_rows())
 
 
 def _counts_of(warehouse: Warehouse, number: int) -> dict[str, tuple[int, int]]:

@@ -38,6 +38,7 @@ from analysis.vocabulary import APPEAL_EVENTS
 COHORT_TABLES: dict[str, tuple[str, ...]] = {
     "cohort_cells": ("n", "n_seen", *APPEAL_EVENTS),
     "outcome_changes": ("readers",),
+    "refund_changes": ("refunds", "taken_minor"),
     "pageview_cells": ("readers",),
     "measure_changes": ("x", "s1", "s2", "d1", "d2", "sd"),
     "measure_coverage": ("days", "days_sent"),
@@ -53,7 +54,7 @@ _ASKED_ONCE = ("measure_coverage",)
 READERS_PER_RANGE = 2_000_000
 
 #: Changes whenever a statement changes meaning, so that what was computed by the old one is computed again.
-DEFINITIONS = 7
+DEFINITIONS = 8
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62

@@ -41,6 +41,19 @@ EXPOSURE_COUNT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_immature": pl.Int64,
 }
 
+#: Outcomes and refunds by day: one row per experiment, day of the reader's first exposure, and day on which they came.
+ARRIVAL_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "first_day": pl.Date,
+    "outcome_day": pl.Date,
+    "outcomes": pl.Int64,
+    "refunds": pl.Int64,
+    "taken_minor": pl.Int64,
+}
+
+#: Days for which arrivals are kept apart: the longest that a report looks back for what changed since the one before.
+ARRIVAL_DAYS = 35
+
 
 @dataclass(frozen=True)
 class CohortStatistics:
@@ -56,6 +69,8 @@ class CohortStatistics:
         tied_gifts: Settled gifts by the route that ties them to a variant. Schema `TIED_GIFTS`.
         strangers: Exposures that name no reader. Schema `STRANGERS`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
+        arrivals: What came on the last `ARRIVAL_DAYS` days, by the day on which its reader was first asked. Schema
+            `ARRIVAL_SCHEMA`.
     """
 
     statistics: pl.DataFrame
@@ -65,6 +80,7 @@ class CohortStatistics:
     tied_gifts: pl.DataFrame
     strangers: pl.DataFrame
     daily_readers: pl.DataFrame
+    arrivals: pl.DataFrame
 
 
 def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date) -> CohortStatistics:
@@ -114,6 +130,7 @@ def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], a
         special_readers=_special_readers(all_cells, all_outcomes, facts, counted, settings),
         funnel=_funnel(cells, outcomes, facts),
         daily_readers=_daily_readers(readers, facts),
+        arrivals=_arrivals(outcomes, _counted(_named(warehouse, "refund_changes", counted), facts), as_of),
     )
 
 
@@ -159,6 +176,13 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "outcome_day": pl.Date,
         "value_minor": pl.Int64,
         "readers": pl.Int64,
+    },
+    "refund_changes": {
+        "basis": pl.String,
+        "first_day": pl.Date,
+        "outcome_day": pl.Date,
+        "refunds": pl.Int64,
+        "taken_minor": pl.Int64,
     },
     "pageview_cells": {"first_day": pl.Date, "pageviews": pl.Int64, "readers": pl.Int64},
     "measure_changes": {
@@ -640,6 +664,23 @@ def _funnel(cells: pl.DataFrame, outcomes: pl.DataFrame, facts: pl.DataFrame) ->
         .join(facts.select("experiment_id", "as_of"), on="experiment_id")
         .select(pl.col(name).cast(dtype) for name, dtype in FUNNEL.schema.items())
         .sort("experiment_id", "variant_id", "step")
+    )
+
+
+def _arrivals(outcomes: pl.DataFrame, refunds: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """First contributions and refunds of readers, by the days on which they were first asked and on which these came."""
+    keys = ["experiment_id", "first_day", "outcome_day"]
+    first = outcomes.filter((pl.col("basis") == "exposed") & (pl.col("metric") == "conversion"))
+    return (
+        pl.concat(
+            [first.select(*keys, pl.col("x").alias("outcomes")), refunds.select(*keys, "refunds", "taken_minor")],
+            how="diagonal",
+        )
+        .filter(pl.col("outcome_day") > as_of - timedelta(days=ARRIVAL_DAYS))
+        .group_by(keys)
+        .agg(pl.col("outcomes", "refunds", "taken_minor").sum())
+        .select(pl.col(name).cast(dtype) for name, dtype in ARRIVAL_SCHEMA.items())
+        .sort(keys)
     )
 
 

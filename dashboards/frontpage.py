@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
@@ -111,9 +111,7 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         headline=needs_headline(shelf, spoken),
         standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
-        changes=tuple(
-            text for text in (*changes(results), newly_counted(results, spoken), counted_anew(results, spoken)) if text
-        ),
+        changes=(*changes(results), *why_numbers_changed(results, spoken)),
         lists=lists if results else (),
         sections=(),
         as_of="" if as_of is None else spoken.day(as_of),
@@ -162,14 +160,21 @@ def changes(results: Sequence[ExperimentResult]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
-    """Return how many readers and outcomes came in since the report before, over tests that run; empty for none."""
-    readers = outcomes = 0
+def why_numbers_changed(results: Sequence[ExperimentResult], spoken: Voice) -> tuple[str, ...]:
+    """Return why numbers differ from the report before, one sentence a reason; none for a reason that did not apply.
+
+    New readers, outcomes of readers who had been asked before, and refunds are what a new day brings. Where a day that
+    was told before now counts otherwise, that is a changed definition, or rows that came late or were withdrawn.
+    """
+    return (*_brought_by_new_days(results, spoken), *_told_otherwise(results, spoken))
+
+
+def _brought_by_new_days(results: Sequence[ExperimentResult], spoken: Voice) -> Iterator[str]:
+    readers = theirs = matured = refunds = taken = 0
     since: date | None = None
     for result in results:
-        before = result.previous_decision
-        day = None if before is None else before.get("as_of")
-        if not isinstance(day, date) or result.edition.as_of is None or day >= result.edition.as_of:
+        day = _day_before(result)
+        if day is None or result.edition.as_of is None or day >= result.edition.as_of:
             continue
         whole = _whole(result)
         then, now = whole.filter(pl.col("as_of") == day), whole.filter(pl.col("as_of") == pl.col("as_of").max())
@@ -177,43 +182,115 @@ def newly_counted(results: Sequence[ExperimentResult], spoken: Voice) -> str:
             continue
         since = day if since is None else min(since, day)
         readers += int(now["n"].sum()) - int(then["n"].sum())
-        outcomes += int(now["x"].sum()) - int(then["x"].sum())
-    if since is None or (readers, outcomes) == (0, 0):
-        return ""
-    return spoken.say(
-        "Counted since {day}: {readers} more readers, {outcomes} more outcomes of the tests that run.",
-        day=spoken.short_day(since),
-        readers=spoken.prose_count(readers),
-        outcomes=spoken.count(outcomes),
-    )
+        if result.arrivals is not None:
+            came = result.arrivals.filter(pl.col("outcome_day") > day)
+            is_new = pl.col("first_day") > day
+            theirs += int(came.filter(is_new)["outcomes"].sum())
+            matured += int(came.filter(~is_new)["outcomes"].sum())
+            refunds += int(came["refunds"].sum())
+            taken += int(came["taken_minor"].sum())
+    if since is None:
+        return
+    day_said = spoken.short_day(since)
+    if readers:
+        yield spoken.say(
+            "New readers: {readers} more since {day}; outcomes of theirs so far: {outcomes}.",
+            readers=spoken.prose_count(readers),
+            day=day_said,
+            outcomes=spoken.count(theirs),
+        )
+    if matured:
+        yield spoken.say_n(
+            "Matured outcomes: {count} reader first asked by {day} acted since.",
+            "Matured outcomes: {count} readers first asked by {day} acted since.",
+            matured,
+            day=day_said,
+        )
+    if refunds:
+        yield spoken.say_n(
+            "Refunds: {count} came since {day} and took back {money}.",
+            "Refunds: {count} came since {day} and took back {money}.",
+            refunds,
+            day=day_said,
+            money=spoken.money(taken),
+        )
 
 
-def counted_anew(results: Sequence[ExperimentResult], spoken: Voice) -> str:
-    """Return how readers and outcomes up to the day of the report before differ from what it said; empty for none.
+@dataclass
+class _Recount:
+    """How counts of days that were told before differ from what was told, by cause; `until` is the last such day."""
 
-    The counts cannot tell rows that came late from rows withdrawn or a definition that changed; the sentence says so.
-    """
-    readers = outcomes = 0
+    late: Counter[str] = field(default_factory=Counter)
+    withdrawn: Counter[str] = field(default_factory=Counter)
+    redefined: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    names: list[str] = field(default_factory=list)
     until: date | None = None
+
+    def cause(self, result: ExperimentResult, more: int) -> Counter[str]:
+        """Return the sums that a difference of a test goes to."""
+        if result.is_redefined is None:
+            return self.unknown
+        if result.is_redefined:
+            return self.redefined
+        return self.late if more > 0 else self.withdrawn
+
+
+def _recount(results: Sequence[ExperimentResult]) -> _Recount:
+    found = _Recount()
     for result in results:
-        before, told = result.previous_decision, result.previous_counts
-        day = None if before is None else before.get("as_of")
-        if told is None or not isinstance(day, date):
+        day, told = _day_before(result), result.previous_counts
+        if day is None or told is None:
             continue
         now = _whole(result).filter(pl.col("as_of") == day)
-        more = (int(now["n"].sum()) - told[0], int(now["x"].sum()) - told[1])
-        if now.is_empty() or more == (0, 0):
+        more = {"readers": int(now["n"].sum()) - told[0], "outcomes": int(now["x"].sum()) - told[1]}
+        if now.is_empty() or not (any(more.values()) or result.is_redefined):
             continue
-        until = day if until is None else max(until, day)
-        readers, outcomes = readers + abs(more[0]), outcomes + abs(more[1])
-    if until is None:
-        return ""
-    return spoken.say(
-        "Counted anew up to {day}: readers differ by {readers} and outcomes by {outcomes}, because rows came late or were withdrawn, or a definition changed; the counts alone cannot say which.",
-        day=spoken.short_day(until),
-        readers=spoken.count(readers),
-        outcomes=spoken.count(outcomes),
-    )  # fmt: skip
+        found.until = day if found.until is None else max(found.until, day)
+        if result.is_redefined:
+            found.names.append(plain(result.experiment.name, 50))
+        for what, count in more.items():
+            found.cause(result, count)[what] += abs(count)
+    return found
+
+
+def _told_otherwise(results: Sequence[ExperimentResult], spoken: Voice) -> Iterator[str]:
+    found = _recount(results)
+    if found.until is None:
+        return
+    day = spoken.short_day(found.until)
+
+    def values(counts: Counter[str]) -> dict[str, str]:
+        return {"day": day, **{what: spoken.count(counts[what]) for what in ("readers", "outcomes")}}
+
+    if found.late.total():
+        yield spoken.say(
+            "Late rows came in for days up to {day}. Readers: +{readers}, outcomes: +{outcomes}.", **values(found.late)
+        )
+    if found.withdrawn.total():
+        yield spoken.say(
+            "Rows of days up to {day} were withdrawn. Readers: −{readers}, outcomes: −{outcomes}.",
+            **values(found.withdrawn),
+        )
+    if found.names:
+        rest = len(found.names) - MOST_CHANGES
+        more = [spoken.say_n("{count} more test", "{count} more tests", rest)] if rest > 0 else []
+        yield spoken.say(
+            "Changed definition: {tests}. Up to {day}, readers differ by {readers} and outcomes by {outcomes} from what was told then.",
+            tests=spoken.listed([*found.names[:MOST_CHANGES], *more]),
+            **values(found.redefined),
+        )
+    if found.unknown.total():
+        yield spoken.say(
+            "Counted anew up to {day}: readers differ by {readers} and outcomes by {outcomes}, because rows came late or were withdrawn, or a definition changed; an edition made before the upgrade does not say which.",
+            **values(found.unknown),
+        )  # fmt: skip
+
+
+def _day_before(result: ExperimentResult) -> date | None:
+    """The last day of the report before, as it counted this test."""
+    day = None if result.previous_decision is None else result.previous_decision.get("as_of")
+    return day if isinstance(day, date) else None
 
 
 def _whole(result: ExperimentResult) -> pl.DataFrame:
