@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb chaos lock clean
+.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb chaos lowest lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -17,6 +17,7 @@ help:
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file, and one that is too old"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
+	@echo "make lowest  a short set of tests on the lowest versions that are allowed (some minutes; needs uv)"
 	@echo "make lock    resolve the dependencies into the three constraints files"
 
 # A stamp is newer than what it was made from; a second call does nothing.
@@ -71,6 +72,13 @@ bench: .venv/.installed-dev
 
 chaos: .venv/.installed-dev
 	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py tests/end_to_end/test_daemon.py tests/end_to_end/test_upgrade.py
+
+# The lowest versions that pyproject.toml allows, in an environment of their own, under a short set of tests. Needs uv.
+LOWEST := tests/analysis/test_store.py tests/analysis/test_sufficient.py tests/analysis/test_retention.py tests/golden
+lowest:
+	@uv venv --quiet --allow-existing --python "$(PYTHON)" .venv/lowest
+	@uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct -e ".[dev,alerts,postgres,notebooks]"
+	@.venv/lowest/bin/python -m pytest -q -p no:cacheprovider $(LOWEST)
 
 # Other DuckDBs than the locked one, beside the environment: 1.5 reads the published file, 1.4 is too old and must say so.
 .venv/duckdb-%: | .venv/.installed

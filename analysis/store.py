@@ -794,7 +794,7 @@ class Warehouse:
         spill = self.folder / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": machine.memory_limit or "50%",
+            "memory_limit": machine.memory_limit or _half_of_memory(),
             "temp_directory": str(spill),
             "preserve_insertion_order": "false",
         }
@@ -806,6 +806,19 @@ class Warehouse:
             yield connection
         finally:
             connection.close()
+
+
+def _half_of_memory() -> str:
+    """Half of what this process may use, for DuckDB; before version 2.0 that took no share of memory.
+
+    A container's own limit counts where it is smaller than the machine's memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        limit = "max"
+    return f"{min(memory, int(limit)) // 2 >> 20 if limit.isdigit() else memory // 2 >> 20} MiB"
 
 
 def flush_to_disk(path: Path) -> None:
