@@ -332,7 +332,8 @@ class Warehouse:
         # COPY takes no bound file name; the name is ours (`_SCOPE`, uuid), the folder is quoted.
         quoted = str(temporary).replace("'", "''")
         rows = connection.execute(
-            f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)",
+            f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+            "PARQUET_VERSION v2, ROW_GROUP_SIZE 122880)",
             parameters or {},
         ).fetchall()[0][0]
         return self._settle(target, temporary, table, scope, rows, inputs)
