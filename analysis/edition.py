@@ -22,6 +22,7 @@ from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
 from analysis.registry import Experiment, catalogue, guardrails, plans, shares
 from analysis.result_tables import (
+    ARRIVALS,
     CHECKS,
     DECISIONS,
     ESTIMATES,
@@ -34,7 +35,7 @@ from analysis.result_tables import (
 )
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
-from analysis.sufficient import ARRIVAL_SCHEMA, EXPOSURE_COUNT_SCHEMA, cohort_statistics
+from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
 from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
 from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 _STATISTICS = "sufficient_statistics"
 _EXPOSURE_COUNTS = "exposure_counts"
 _DAILY_READERS = "daily_readers"
-_ARRIVALS = "arrivals"
 _MARKS = "definition_marks"
 
 _DAILY_READERS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -112,7 +112,7 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             _STATISTICS: cohorts.statistics,
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
             _DAILY_READERS: cohorts.daily_readers,
-            _ARRIVALS: cohorts.arrivals,
+            ARRIVALS.name: cohorts.arrivals,
             _MARKS: _definition_marks(warehouse.settings, experiments),
             FUNNEL.name: cohorts.funnel,
             SPECIAL_READERS.name: cohorts.special_readers,
@@ -198,7 +198,7 @@ def results(
     before = [entry.number for entry in earlier if since is None or entry.number <= since]
     previous = _decisions_of(warehouse, before[-1]) if before else {}
     counted = _counts_of(warehouse, before[-1]) if before else {}
-    arrivals = edition_table(warehouse, edition, _ARRIVALS, ARRIVAL_SCHEMA)
+    arrivals = edition_table(warehouse, edition, ARRIVALS.name, ARRIVALS.schema)
     marks, told_marks = _marks_of(warehouse, edition.number), _marks_of(warehouse, before[-1]) if before else {}
     current = {str(row["experiment_id"]): row for row in tables[DECISIONS.name].iter_rows(named=True)}
     audience, stamp = audience_of(settings, experiments), stamp_of(edition)

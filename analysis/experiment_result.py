@@ -58,7 +58,7 @@ class ExperimentResult:
         checks, decision, funnel: Of the edition's as_of only. `decision` is one row of `DECISIONS` as a dict.
         previous_decision: The same of the edition before; None where there was none.
         previous_counts: Readers and outcomes (conversion, everybody asked) on the day of that edition, as it said them.
-        arrivals: Outcomes and refunds of the last days by the day on which they came (`sufficient.ARRIVAL_SCHEMA`).
+        arrivals: Outcomes and refunds of the last days by the day on which they came (`result_tables.ARRIVALS`).
         is_redefined: True where it is counted by another definition than in that edition; None where that is not known.
         daily_readers: Mean readers asked a day over the last seven full days; None where there are no dates.
         cap_minor: Cap of a reader's value in minor units; None where there is none.

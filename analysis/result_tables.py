@@ -243,6 +243,20 @@ STRANGERS = ResultTable(
     },
 )
 
+#: Kept with each edition for its own front page; not published.
+ARRIVALS = ResultTable(
+    "arrivals",
+    "experiment, day of the reader's first exposure, day on which something came",
+    {
+        "experiment_id": (pl.String, "Experiment, as in its file under experiments/."),
+        "first_day": (pl.Date, "Day of the readers' first exposure (publisher's time zone)."),
+        "outcome_day": (pl.Date, "Day on which it came; the last `sufficient.ARRIVAL_DAYS` days alone."),
+        "outcomes": (pl.Int64, "Readers who contributed for the first time."),
+        "refunds": (pl.Int64, "Refunds that are netted from a reader's value."),
+        "taken_minor": (pl.Int64, "What these took back; absent after an erasure."),
+    },
+)
+
 RESULT_TABLES = (
     SUFFICIENT_STATISTICS,
     ESTIMATES,

@@ -19,7 +19,15 @@ from analysis.money import to_minor
 from analysis.outcomes import last_counted_day
 from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
-from analysis.result_tables import FUNNEL, SPECIAL_READERS, STRANGERS, SUFFICIENT_STATISTICS, TIED_GIFTS, TYING_ROUTES
+from analysis.result_tables import (
+    ARRIVALS,
+    FUNNEL,
+    SPECIAL_READERS,
+    STRANGERS,
+    SUFFICIENT_STATISTICS,
+    TIED_GIFTS,
+    TYING_ROUTES,
+)
 from analysis.settings import Settings
 from analysis.store import Warehouse
 from analysis.vocabulary import APPEAL_EVENTS
@@ -41,16 +49,6 @@ EXPOSURE_COUNT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_immature": pl.Int64,
 }
 
-#: Outcomes and refunds by day: one row per experiment, day of the reader's first exposure, and day on which they came.
-ARRIVAL_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "experiment_id": pl.String,
-    "first_day": pl.Date,
-    "outcome_day": pl.Date,
-    "outcomes": pl.Int64,
-    "refunds": pl.Int64,
-    "taken_minor": pl.Int64,
-}
-
 #: Days for which arrivals are kept apart: the longest that a report looks back for what changed since the one before.
 ARRIVAL_DAYS = 35
 
@@ -70,7 +68,7 @@ class CohortStatistics:
         strangers: Exposures that name no reader. Schema `STRANGERS`.
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
         arrivals: What came on the last `ARRIVAL_DAYS` days, by the day on which its reader was first asked. Schema
-            `ARRIVAL_SCHEMA`.
+            `ARRIVALS`.
     """
 
     statistics: pl.DataFrame
@@ -679,7 +677,7 @@ def _arrivals(outcomes: pl.DataFrame, refunds: pl.DataFrame, as_of: date) -> pl.
         .filter(pl.col("outcome_day") > as_of - timedelta(days=ARRIVAL_DAYS))
         .group_by(keys)
         .agg(pl.col("outcomes", "refunds", "taken_minor").sum())
-        .select(pl.col(name).cast(dtype) for name, dtype in ARRIVAL_SCHEMA.items())
+        .select(pl.col(name).cast(dtype) for name, dtype in ARRIVALS.schema.items())
         .sort(keys)
     )
 

@@ -17,6 +17,7 @@ import duckdb
 from analysis.outcomes import COHORT_TABLES
 from analysis.queries import query
 from analysis.result_tables import (
+    ARRIVALS,
     CHECKS,
     ESTIMATES,
     SPECIAL_READERS,
@@ -27,7 +28,7 @@ from analysis.result_tables import (
 from analysis.store import Warehouse
 
 #: Tables of editions that tell of single readers; each has its statement in `sql/suppressed/`.
-_TELLING = (SUFFICIENT_STATISTICS, VARIANT_RESULTS, ESTIMATES, CHECKS, SPECIAL_READERS, TIED_GIFTS)
+_TELLING = (SUFFICIENT_STATISTICS, VARIANT_RESULTS, ESTIMATES, CHECKS, SPECIAL_READERS, TIED_GIFTS, ARRIVALS)
 
 
 def suppress_single_readers(

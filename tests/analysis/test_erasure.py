@@ -319,13 +319,24 @@ def test_no_edition_tells_the_gift_of_the_forgotten_reader(publisher: TestPublis
         ],
     )
     publisher.land("pageviews", [pageview("10-27 12:00", "r1")])
-    publisher.land("contributions", [gift("10-05 13:00", "forget-me", 987_654)])
+    back = gift("10-05 14:00", "forget-me", 123_321, refund_of="forgotten")
+    publisher.land(
+        "contributions", [gift("10-05 13:00", "forget-me", 987_654 + 123_321, contribution_id="forgotten"), back]
+    )
     run()
     publisher.land("contributions", [gift("10-06 11:00", reader, 500 + 7 * n) for n, reader in enumerate(readers[:30])])
     run()
-    secret = {987_654.0, 987_654.0**2}
+    secret = {987_654.0, 987_654.0**2, 123_321.0}
     before = told(publisher, secret)
-    for place in ("sufficient_statistics", "variant_results", "estimates", "checks", "outcome_changes", "1.duckdb"):
+    for place in (
+        "sufficient_statistics",
+        "variant_results",
+        "estimates",
+        "checks",
+        "outcome_changes",
+        "arrivals",
+        "1.duckdb",
+    ):
         assert any(place in one for one in before), f"the test must be able to find it in {place}: {before}"
     kept = publisher.warehouse.parts("decisions")
     forget(publisher, "forget-me")
