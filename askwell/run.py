@@ -120,7 +120,10 @@ def execute(
         for said in complaints(raise_alarms(workspace, instance)):
             typer.echo(f"An alarm did not reach {said}", err=True)
         if not result.success:
-            raise RunFailed(first_failure(result.all_events))
+            failed = {event.step_key for event in result.all_events if event.is_step_failure}
+            if failed != {"brief"}:  # the site stands, and the next run tries the brief again
+                raise RunFailed(first_failure(result.all_events))
+            typer.echo(first_failure(result.all_events), err=True)
     edition = Warehouse(settings).editions()
     if not edition:
         raise NothingToReport("Nothing was published.")

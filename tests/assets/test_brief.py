@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from askwell.brief import run_brief
+from askwell.run import execute
 from assets.definitions import EVERYTHING, build_defs
 from assets.resources import Workspace
 from tests.analysis.test_delivery import Postbox
@@ -82,3 +83,19 @@ def test_a_mail_server_that_is_away_fails_the_step_after_the_site_is_there(
     folders = told.settings().folders
     assert (folders.site / "index.html").is_file()
     assert list((Path(told.settings().delivery.folder)).glob("brief-1.*"))
+
+
+def test_a_mail_server_that_is_away_is_a_warning_of_the_command_and_the_next_run_tries_again(
+    told: Workspace, port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("analysis.delivery.WAITS", ())
+    box = Postbox()
+    assert execute(told.settings_file, lambda *_: None, clock=lambda: NOW)["edition"] == 1
+    assert "The brief did not reach everybody: lead@ledger.example: Connection refused" in capsys.readouterr().err
+    server = controller.Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    execute(told.settings_file, lambda *_: None, clock=lambda: NOW)
+    server.stop()
+    briefs = [message for message in box.messages if message["Subject"].startswith("Appeals: ")]
+    assert [message["To"] for message in briefs] == ["lead@ledger.example"], "beside it the alarm of the failed step"
+    assert "did not reach" not in capsys.readouterr().err
