@@ -83,22 +83,28 @@ def _without_words(found: PastTests) -> int:
 
 def _told(found: PastTests, scope: str, *, is_new: bool) -> str:
     lines = [
-        f"{'Imported' if is_new else 'Nothing new in'} {printable(scope)}: {found.tests:,} tests with {found.arms.height:,} wordings.",
+        f"{'Imported' if is_new else 'Nothing new in'} {printable(scope)}: "
+        f"{_counted(found.tests, 'test')} with {_counted(found.arms.height, 'wording')}.",
         f"Rows: {found.received:,} received = {found.arms.height:,} used + {found.merged:,} added to the same words of "
         f"their test + {sum(found.set_aside.values()):,} set aside.",
     ]
     lines += [f"  {rows:,} {_REASONS[reason]}" for reason, rows in found.set_aside.items()]
     if found.scaled:
         lines.append(
-            f"{found.scaled:,} tests counted a sample and scaled it up; their split was checked on the sample."
+            f"{_counted(found.scaled, 'test')} counted a sample and scaled it up; the split was checked on the sample."
         )
     if found.broken.height:
         months = found.broken.drop_nulls("month").group_by("month").len().sort("len", "month", descending=[True, False])
         when = ", ".join(f"{month:%b %Y}: {count}" for month, count in months.head(4).iter_rows())
         lines.append(
-            f"{found.broken.height:,} tests were not split evenly and teach nothing{f' (most in {when})' if when else ''}."
+            f"Not split evenly, so that nothing is learned from it: {_counted(found.broken.height, 'test')}"
+            f"{f' (most in {when})' if when else ''}."
         )
     without = _without_words(found)
     if without:
-        lines.append(f"{without:,} tests came without words: they are kept, and say nothing about wording.")
+        lines.append(f"Kept without words, saying nothing about wording: {_counted(without, 'test')}.")
     return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

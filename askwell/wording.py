@@ -52,15 +52,19 @@ def run_wording(draft: Path, settings_file: Path, *, against: Path | None, langu
 def _lines(findings: Findings, advice: DraftAdvice, *, has_other: bool) -> Iterator[str]:
     from dashboards.phrasing import plain
 
-    yield f"{findings.tests} past tests in language {findings.language} speak." + (
-        f" {len(findings.excluded)} more are left out: a trust check blocks." if findings.excluded else ""
+    yield f"Past tests in language {findings.language} that speak: {findings.tests:,}." + (
+        f" Left out because a trust check blocks: {len(findings.excluded):,}." if findings.excluded else ""
     )
     yield _prediction(findings)
     yield ""
     yield "Nearest past texts"
     for neighbour in advice.neighbours:
         arm = neighbour.arm
-        given = f"{arm['conversions']:,} of {arm['readers']:,} gave" if arm["conversions"] is not None else "no counts"
+        given = (
+            f"{arm['conversions']:,} of {arm['readers']:,} {_did(arm['surface'])}"
+            if arm["conversions"] is not None
+            else "no counts"
+        )
         yield f"  {neighbour.likeness:.2f}  {plain(str(arm['text']), 90)}"
         yield f"        {given}; {plain(str(arm['test_id']), 60)}/{plain(str(arm['arm_id']), 40)}, to {arm['ended'] or 'an unknown day'}"
     if not advice.neighbours:
@@ -82,13 +86,18 @@ def _lines(findings: Findings, advice: DraftAdvice, *, has_other: bool) -> Itera
     yield "Effects are what went together inside past tests, not causes; a test of the draft decides."
 
 
+def _did(surface: object) -> str:
+    """What the counted readers did: tests of headlines counted clicks, those of appeals gifts."""
+    return "clicked" if surface == "headline" else "gave"
+
+
 def _effect(item: DraftTrait) -> str:
     tests = item.effect["tests_varying"]
     if item.expected is None or item.low is None or item.high is None:
-        return f"not known, {_REASONS.get(str(item.effect['reason']), 'not estimated')} ({tests} tests vary it)."
+        return f"not known, {_REASONS.get(str(item.effect['reason']), 'not estimated')} (tests that vary it: {tests})."
     return (
         f"{item.expected:+.1%} expected; for one new pair of texts {item.low:+.0%} to {item.high:+.0%} "
-        f"({item.effect['status']}, {tests} tests vary it)."
+        f"({item.effect['status']}, tests that vary it: {tests})."
     )
 
 

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_row_is_accounted_for_and_a_second_import_changes_nothing(folder: Path) -> None:
     said = askwell("import", "past.csv", cwd=folder)
-    assert "Imported past: 1 tests with 2 wordings." in said
+    assert "Imported past: 1 test with 2 wordings." in said
     assert "3 received = 2 used + 0 added to the same words of their test + 1 set aside" in said
     first = Warehouse(read_settings(folder / "askwell.toml")).parts(PAST_ARMS)
     assert json.loads(askwell("import", "past.csv", "--json", cwd=folder))["changed"] is False
