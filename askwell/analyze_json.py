@@ -18,7 +18,10 @@ from analysis.metrics import METRICS
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, TableResults
 from analysis.tables import Tallies
 from askwell.analyze_text import average_gift, views_are_not_readers
-from dashboards.phrasing import checks_in_words, evidence_words, reason_words, verdict_words, voice
+from dashboards.phrasing.checks import checks_in_words
+from dashboards.phrasing.verdicts import verdict_words
+from dashboards.phrasing.voice import voice
+from dashboards.phrasing.words import evidence_words, reason_words
 from dashboards.reading import Reading
 
 FORMAT = "askwell-analyze/1"

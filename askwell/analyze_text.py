@@ -19,20 +19,11 @@ import typer
 
 from analysis.inference.results import Reason
 from analysis.table_results import TablePlan, TableResult, TableResults
-from dashboards.phrasing import (
-    CheckWords,
-    Voice,
-    checks_in_words,
-    decision_badge,
-    evidence_words,
-    metric_name,
-    plain,
-    quoted,
-    reason_words,
-    sentence,
-    verdict_words,
-    voice,
-)
+from dashboards.phrasing.checks import CheckWords, checks_in_words
+from dashboards.phrasing.names import metric_name
+from dashboards.phrasing.verdicts import decision_badge, verdict_words
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import evidence_words, plain, quoted, reason_words, sentence
 from dashboards.reading import Comparison, Range, Reading
 
 _NARROWEST, _WIDEST = 72, 100

@@ -30,7 +30,7 @@ def run_demo(folder: Path, seed: int, size_name: str) -> None:
     """Make the demo where it is not there yet, run the pipeline, and tell the most important verdicts."""
     from analysis.simulation.publisher import simulate
     from analysis.simulation.sizes import SIZES
-    from dashboards.phrasing import verdict_words
+    from dashboards.phrasing.verdicts import verdict_words
     from dashboards.reading import money_at_stake
 
     if size_name not in SIZES:

@@ -50,7 +50,7 @@ def run_wording(draft: Path, settings_file: Path, *, against: Path | None, langu
 
 
 def _lines(findings: Findings, advice: DraftAdvice, *, has_other: bool) -> Iterator[str]:
-    from dashboards.phrasing import plain
+    from dashboards.phrasing.words import plain
 
     yield f"Past tests in language {findings.language} that speak: {findings.tests:,}." + (
         f" Left out because a trust check blocks: {len(findings.excluded):,}." if findings.excluded else ""

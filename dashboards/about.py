@@ -5,7 +5,10 @@ from __future__ import annotations
 from analysis.experiment_result import Audience
 from analysis.result_tables import RESULT_TABLES
 from dashboards.blocks import Cell, Column, Definitions, Page, Query, Section, Sentences, Table, TableRow
-from dashboards.phrasing import badge_words, metric_name, plain, voice
+from dashboards.phrasing.names import metric_name
+from dashboards.phrasing.verdicts import badge_words
+from dashboards.phrasing.voice import voice
+from dashboards.phrasing.words import plain
 from dashboards.translations import marked
 
 _VERDICTS = (

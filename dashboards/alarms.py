@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from analysis.alarms import Cause
 from analysis.experiment_result import ExperimentResult
-from dashboards.phrasing import checks_in_words, plain, verdict_words, voice
+from dashboards.phrasing.checks import checks_in_words
+from dashboards.phrasing.verdicts import verdict_words
+from dashboards.phrasing.voice import voice
+from dashboards.phrasing.words import plain
 from dashboards.reading import Reading
 
 #: Verdicts that somebody acts on.

@@ -1,6 +1,6 @@
 """What a page is made of, as frozen data: sections, tables, pictures, cards, checks, definitions.
 
-No HTML and no numbers of its own: builders (`report.py`, `frontpage.py`, `health.py`, `about.py`) fill these, `html.py`
+No HTML and no numbers of its own: builders (`experiment/`, `frontpage.py`, `health.py`, `about.py`) fill these, `html.py`
 turns them into a page. Text is plain text, escaped where it is rendered; only `Markup` from `svg.py` is markup.
 """
 
@@ -13,7 +13,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from analysis.wording.differences import PartDifference
-from dashboards.phrasing import Badge
+from dashboards.phrasing.verdicts import Badge
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,15 @@ from analysis.delivery import Letter, Picture
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from analysis.settings import Brief
 from analysis.wording.differences import PartDifference, appeal_differences
+from dashboards.experiment.hero import hero_drawing
 from dashboards.frontpage import changes, needs_headline, shelve, stake_words, verdict_changed
 from dashboards.html import brief_page
 from dashboards.look import logo_png
-from dashboards.phrasing import Badge, Voice, plain, verdict_words, voice
+from dashboards.phrasing.verdicts import Badge, verdict_words
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import plain
 from dashboards.pictures import png
 from dashboards.reading import Reading
-from dashboards.report import hero_drawing
 
 #: Tests told in full, and tests with a line of their own; beyond them a number.
 MOST_IN_FULL = 8

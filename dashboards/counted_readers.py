@@ -8,7 +8,8 @@ import polars as pl
 
 from analysis.reader_rules import flipped
 from dashboards.blocks import Cell, Column, Query, Section, Sentences, Table, TableRow
-from dashboards.phrasing import Voice, plain, reason_words, sentence
+from dashboards.phrasing.voice import Voice
+from dashboards.phrasing.words import plain, reason_words, sentence
 from dashboards.reading import Comparison, Reading, Row
 from dashboards.tied_gifts import tied_gifts
 from dashboards.translations import marked

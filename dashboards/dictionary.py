@@ -8,7 +8,8 @@ import polars as pl
 
 from analysis.experiment_result import Audience
 from dashboards.blocks import Cell, Column, Page, Query, Section, Sentences, Table, TableRow
-from dashboards.phrasing import plain, voice
+from dashboards.phrasing.voice import voice
+from dashboards.phrasing.words import plain
 
 
 def dictionary_report(dictionary: pl.DataFrame, macros: pl.DataFrame, audience: Audience) -> Page:

@@ -27,7 +27,7 @@ from dashboards.blocks import Page
 from dashboards.brief import brief_letter
 from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
-from dashboards.phrasing import verdict_words
+from dashboards.phrasing.verdicts import verdict_words
 from dashboards.site import SiteSummary, build_site
 from dashboards.wording import wording_report
 

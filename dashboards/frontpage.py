@@ -13,18 +13,9 @@ from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards import svg
 from dashboards.blocks import IndexRow, Page, RowList
 from dashboards.charts import Axis, axis_of
-from dashboards.phrasing import (
-    Badge,
-    Voice,
-    capital,
-    decision_badge,
-    number_word,
-    plain,
-    run_words,
-    verdict_words,
-    voice,
-    wording,
-)
+from dashboards.phrasing.verdicts import Badge, decision_badge, verdict_words
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import capital, number_word, plain, run_words, wording
 from dashboards.reading import Range, Reading, money_at_stake
 
 #: Verdicts that ask somebody to do something, the most urgent first.

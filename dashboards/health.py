@@ -25,7 +25,8 @@ from dashboards.blocks import (
     sections,
 )
 from dashboards.charts import DayBar, DayBars, axis_of, day_ticks
-from dashboards.phrasing import Voice, plain, sentence, voice
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import plain, sentence
 from dashboards.translations import marked
 
 KINDS: Mapping[str, str] = {

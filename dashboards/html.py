@@ -21,9 +21,9 @@ from analysis.branding import Logo, Look
 from analysis.experiment_result import ExperimentResult
 from dashboards import svg
 from dashboards.blocks import Page, Picture, Stamp
+from dashboards.experiment.page import experiment_report
 from dashboards.look import brief_colours, look_style
-from dashboards.phrasing import Voice, voice
-from dashboards.report import experiment_report
+from dashboards.phrasing.voice import Voice, voice
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"

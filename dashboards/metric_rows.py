@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dashboards.blocks import Cell, Column, Query, Section, Table, TableRow
-from dashboards.phrasing import Voice, capital, metric_name, plain, reason_words
+from dashboards.phrasing.names import metric_name
+from dashboards.phrasing.voice import Voice
+from dashboards.phrasing.words import capital, plain, reason_words
 from dashboards.reading import Comparison, Reading
 from dashboards.theme import Arm
 

@@ -10,10 +10,11 @@ import polars as pl
 
 from analysis.experiment_result import ExperimentResult
 from analysis.registry import Experiment
+from dashboards.experiment.hero import hero_drawing
 from dashboards.frontpage import shelve
-from dashboards.phrasing import plain, verdict_words
+from dashboards.phrasing.verdicts import verdict_words
+from dashboards.phrasing.words import plain
 from dashboards.pictures import png
-from dashboards.report import hero_drawing
 
 #: Tests that are shown with picture and advice; of others the verdict stands alone, so that the history stays small.
 MOST_PICTURES = 3

@@ -28,12 +28,13 @@ from analysis.errors import AskwellError
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards.about import about_report
 from dashboards.blocks import Cell, Column, Page, Query, Section, Sentences, Stamp, Table, TableRow
+from dashboards.experiment.page import experiment_report
 from dashboards.frontpage import finished_reports, index_report
 from dashboards.health import HealthTables, health_report
 from dashboards.html import STATIC, StaticFiles, navigation_of, render
 from dashboards.look import look_style
-from dashboards.phrasing import Voice, plain, voice
-from dashboards.report import experiment_report
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import plain
 
 MANIFEST = "site.json"
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from dashboards.blocks import Cell, Column, Table, TableRow
-from dashboards.phrasing import Voice, plain, sentence
+from dashboards.phrasing.voice import Voice
+from dashboards.phrasing.words import plain, sentence
 from dashboards.reading import Reading
 from dashboards.translations import marked
 

@@ -14,7 +14,9 @@ from analysis.wording.traits import Trait
 from dashboards import figures, svg
 from dashboards.blocks import Block, Cell, Column, Page, Picture, Query, Section, Sentences, Table, TableRow, sections
 from dashboards.charts import TraitForest, TraitRow, axis_of
-from dashboards.phrasing import Badge, Voice, plain, voice
+from dashboards.phrasing.verdicts import Badge
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import plain
 from dashboards.reading import Range
 from dashboards.translations import marked
 

@@ -1,7 +1,7 @@
 """What an estimator returns for one comparison: an estimate with its interval, or the reason why there is none.
 
 The frame-level functions of `estimates.py` carry the same reasons as codes in a column; sentences for people are made in
-`dashboards/phrasing.py`, not here.
+`dashboards/phrasing/`, not here.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from analysis.settings import Brief
 from dashboards import pictures
 from dashboards.brief import brief_letter, is_due
 from dashboards.edition import LAST_BRIEF, LastBrief, last_brief
-from dashboards.phrasing import verdict_words
+from dashboards.experiment.hero import hero_drawing
+from dashboards.phrasing.verdicts import verdict_words
 from dashboards.pictures import light_colours, png
-from dashboards.report import hero_drawing
 from tests.dashboards import builders
 from tests.dashboards.builders import AUDIENCE, EDITION, STORIES, tell
 from tests.dashboards.test_translations import GERMAN

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dashboards import figures, svg
 from dashboards.blocks import Page, Picture
 from dashboards.charts import Axis, Evidence, EvidencePanel, EvidencePoint, axis_of, clear_of_zero, day_ticks
+from dashboards.experiment.page import experiment_report
 from dashboards.reading import Range
-from dashboards.report import experiment_report
 from tests.dashboards import builders
 from tests.dashboards.builders import HOSTILE_NAME, STORIES, tell
 

@@ -10,17 +10,11 @@ import pytest
 
 from analysis.inference.results import Reason
 from analysis.trust import CHECK_NAMES
-from dashboards.phrasing import (
-    HEADLINE_LENGTH,
-    Voice,
-    checks_in_words,
-    evidence_words,
-    guardrail_state,
-    plain,
-    reason_words,
-    verdict_words,
-    voice,
-)
+from dashboards.phrasing.checks import checks_in_words
+from dashboards.phrasing.guardrails import guardrail_state
+from dashboards.phrasing.verdicts import HEADLINE_LENGTH, verdict_words
+from dashboards.phrasing.voice import Voice, voice
+from dashboards.phrasing.words import evidence_words, plain, reason_words
 from dashboards.reading import Comparison, Range, Reading
 from tests.dashboards import builders
 from tests.dashboards.builders import STORIES, UNDATED, Story, tell

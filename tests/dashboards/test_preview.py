@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.phrasing import verdict_words
+from dashboards.phrasing.verdicts import verdict_words
 from dashboards.preview import MOST_PICTURES, as_text, site_preview
 from tests.dashboards import builders
 from tests.dashboards.builders import STORIES, tell

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from dashboards.blocks import Cards, Lines, Page, Section, Sentences, Table
-from dashboards.phrasing import voice
+from dashboards.experiment.page import experiment_report
+from dashboards.phrasing.voice import voice
 from dashboards.reading import DAYS_PER_MONTH, Reading, money_at_stake
-from dashboards.report import experiment_report
 from tests.dashboards import builders
 from tests.dashboards.builders import AUDIENCE, STORIES, UNDATED, tell
 
@@ -225,7 +225,7 @@ def test_every_code_of_the_rule_is_said_in_words() -> None:
     from pathlib import Path
 
     from analysis import decisions
-    from dashboards.phrasing import _DECISION_STEPS
+    from dashboards.phrasing.verdicts import _DECISION_STEPS
 
     source = Path(decisions.__file__).read_text(encoding="utf-8")
     codes = set(re.findall(r'(?:reasons|early|vetoes)(?:\.append\(| \+= \[)f?"([a-z_]+)', source))

@@ -18,7 +18,7 @@ from analysis.experiment_result import Edition
 from analysis.result_tables import CHECKS, ESTIMATES
 from dashboards import site as site_module
 from dashboards.html import STATIC
-from dashboards.phrasing import verdict_words
+from dashboards.phrasing.verdicts import verdict_words
 from dashboards.site import SiteError, build_site
 from tests.dashboards.builders import AUDIENCE, EDITION, HOSTILE, PROVEN, STORIES, TODAY, Story, tell
 from tests.dashboards.conftest import health

@@ -11,7 +11,7 @@ import pytest
 
 from dashboards.brief import brief_letter
 from dashboards.html import render_experiment_file
-from dashboards.phrasing import verdict_words
+from dashboards.phrasing.verdicts import verdict_words
 from tests.dashboards.builders import AUDIENCE, EDITION, HOSTILE, HOSTILE_APPEAL, PROVEN, STORIES, UNDATED, tell
 from tests.dashboards.conftest import Visit
 

@@ -15,11 +15,13 @@ import dashboards
 from analysis.errors import AskwellError
 from dashboards.about import about_report
 from dashboards.blocks import Page
+from dashboards.experiment.page import experiment_report
 from dashboards.frontpage import index_report
 from dashboards.health import health_report
 from dashboards.html import StaticFiles, render
-from dashboards.phrasing import Vocabulary, Voice, sentence, verdict_words
-from dashboards.report import experiment_report
+from dashboards.phrasing.verdicts import verdict_words
+from dashboards.phrasing.voice import Vocabulary, Voice
+from dashboards.phrasing.words import sentence
 from dashboards.translations import SOURCE, languages, messages
 from dashboards.translations.__main__ import FOLDER, found_messages, is_translated, read_language
 from tests.dashboards import builders

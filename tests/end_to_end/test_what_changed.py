@@ -8,7 +8,7 @@ import pytest
 
 from analysis.edition import audience_of, last_edition, results, stamp_of
 from dashboards.frontpage import changes, index_report, why_numbers_changed
-from dashboards.phrasing import voice
+from dashboards.phrasing.voice import voice
 from tests.analysis.test_database import published
 from tests.builders import TestPublisher, appeal_event, gift
 

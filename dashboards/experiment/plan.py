@@ -1,0 +1,89 @@
+"""Plan and definitions: what was decided before the first reader was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dashboards.blocks import Definitions, Section, Sentences
+from dashboards.experiment.queries import table_queries
+from dashboards.phrasing.names import metric_name
+from dashboards.phrasing.verdicts import decision_steps
+from dashboards.phrasing.voice import Voice
+from dashboards.phrasing.words import full_days, givers_words, plain, sentence, window_words
+from dashboards.reading import Reading
+
+
+def plan_section(reading: Reading, spoken: Voice) -> Section:
+    """Return the section on the plan and on how the figures were made."""
+    say = spoken.say
+    method = say(
+        "Wordings are compared by the logarithm of the ratio of their means per reader. The range stays right however often one looks (a confidence sequence), and “proven” means an e-value of 20 or more against no difference. What to show is decided by expected loss in money, a separate question with a separate answer."
+    )
+    return Section(
+        id="plan",
+        heading=say("How we worked this out"),
+        blocks=(
+            Definitions(tuple(_plan_items(reading, spoken))),
+            Sentences(decision_steps(reading.result.decision, spoken), is_list=True),
+            Sentences((method,)),
+        ),
+        queries=table_queries(
+            reading,
+            (say("Every comparison of this test"), "estimates", ""),
+            (say("Every wording of this test"), "variant_results", ""),
+            (say("How we worked this out"), "decisions", ""),
+        ),
+    )
+
+
+def _plan_items(reading: Reading, spoken: Voice) -> Iterator[tuple[str, str]]:
+    experiment, result, say = reading.result.experiment, reading.result, spoken.say
+    yield say("Hypothesis"), sentence(plain(experiment.hypothesis, 600))
+    if reading.day is not None:
+        runs = say(
+            "{first} to {last} at the latest",
+            first=spoken.day(experiment.starts),
+            last=spoken.day(experiment.planned_end),
+        )
+        yield say("Runs"), runs
+    metric = experiment.primary_metric
+    yield say("Decides"), f"{metric_name(metric, spoken)} {spoken.unit_of(metric)}"
+    shares = (
+        experiment.allocation[-1].shares
+        if experiment.allocation
+        else {item.id: item.share for item in experiment.variants}
+    )
+    total = sum(shares.values())
+    yield (
+        say("Planned shares"),
+        spoken.listed([f"{arm.letter} {spoken.percent(shares[arm.id] / total)}" for arm in reading.arms]),
+    )
+    yield (
+        say("Rule"),
+        say(
+            "A wording is used when choosing it risks at most {share} of what the current wording brings in, every guardrail holds, and at least {days} and {givers} in each wording are in.",
+            share=spoken.percent(experiment.loss_threshold),
+            days=full_days(experiment.minimum_days, spoken),
+            givers=givers_words(experiment.minimum_contributors, spoken),
+        ),
+    )
+    smallest = experiment.smallest_effect
+    yield say("Smallest effect that matters"), say("Not registered") if smallest is None else spoken.margin(smallest)
+    if reading.day is not None:
+        yield (
+            say("Who counts"),
+            say(
+                "Readers from their first “{event}” event on; that event fixes wording and day",
+                event=experiment.exposure,
+            ),
+        )
+    if result.window_hours is not None:
+        window, first = window_words(result.window_hours, spoken), spoken.words.first_appeal
+        yield say("Outcome window"), say("{window} from {first_appeal}", window=window, first_appeal=first)
+    cap = result.cap_minor
+    yield (
+        say("Cap"),
+        say("None registered") if cap is None else say("{money} a reader", money=spoken.money(cap, digits=0)),
+    )
+    if experiment.owner:
+        yield say("Owner"), plain(experiment.owner, 80)
