@@ -120,8 +120,8 @@ class AmountJump:
 def amounts_that_jump(warehouse: Warehouse) -> list[AmountJump]:
     """Files landed since the last edition whose amounts differ from the usual by `money.amount_jump` times or more.
 
-    The middle amount of a currency, product and recurrence is compared with that of the other files of the same weeks; a file
-    of fewer than ten such gifts, or one that has fewer than twenty others beside it, is left alone.
+    The middle amount of a currency, product and recurrence is compared with the middle one of the other files of the same weeks;
+    a file of fewer than ten such gifts, or one that has fewer than twenty others beside it, is left alone.
     """
     factor = warehouse.settings.money.amount_jump
     arrived = warehouse.parts_since("contributions", _asked_from(warehouse))
