@@ -81,3 +81,10 @@ def test_the_dictionary_page_tells_of_every_column_and_macro(site: TestPublisher
         assert re.sub(r"\s+", " ", meaning.replace("`", "")) in plain, (table, column)
     assert all(name in plain for (name,) in macros)
     assert "dictionary.html" in (site.settings.folders.site / "index.html").read_text(encoding="utf-8")
+
+
+def test_every_page_made_from_a_real_database_stays_inside_its_budget(site: TestPublisher) -> None:
+    pages = list(site.settings.folders.site.rglob("*.html"))
+    assert {"dictionary.html", "index.html"} <= {page.name for page in pages}
+    for page in pages:
+        assert page.stat().st_size <= 160_000, page.name
