@@ -393,11 +393,11 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]
     return connection.sql(sql).pl().to_dicts()
 
 
-def test_there_are_ten_questions_and_a_cut() -> None:
-    assert len(queries_of("analysts.md")) == 11
+def test_there_are_ten_questions_a_cut_and_a_query_over_several_experiments() -> None:
+    assert len(queries_of("analysts.md")) == 12
 
 
-@pytest.mark.parametrize("number", range(11))
+@pytest.mark.parametrize("number", range(12))
 def test_the_analysts_queries_have_answers(connection: duckdb.DuckDBPyConnection, number: int) -> None:
     assert rows(connection, queries_of("analysts.md")[number])
 

@@ -46,7 +46,7 @@ def published(publisher: TestPublisher, now: datetime = NOW) -> Path:
 
 
 def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
-    """Readers of both variants on both devices; about a fifth of them gives, `thanks` more often."""
+    """Readers of both variants on both devices, new and returning; about a fifth of them gives, `thanks` more often."""
     publisher.land(
         "appeal_events",
         [
@@ -55,6 +55,7 @@ def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
                 f"r{number}",
                 ("current", "thanks")[number % 2],
                 device=("mobile", "desktop")[number % 4 // 2],
+                reader_type=("new", "returning")[number % 8 // 4],
             )
             for number in range(readers)
         ]
@@ -308,17 +309,19 @@ def close(value: float | None, other: float | None) -> bool:
 
 
 @pytest.mark.parametrize("metric", ["conversion", "value", "value_uncapped"])
-@pytest.mark.parametrize("device", [None, "mobile", "desktop"])
+@pytest.mark.parametrize(
+    ("kind", "segment"),
+    [("all", "all"), ("device", "mobile"), ("device", "desktop"), ("reader_type", "new"), ("reader_type", "returning")],
+)
 def test_compare_gives_the_digits_of_the_report(
-    database: duckdb.DuckDBPyConnection, metric: str, device: str | None
+    database: duckdb.DuckDBPyConnection, metric: str, kind: str, segment: str
 ) -> None:
-    (found,) = rows(
-        database, f"FROM compare('thanks', metric := '{metric}'{f', device := {device!r}' if device else ''})"
-    )
-    cut = f"segment_kind = 'device' AND segment = '{device}'" if device else "segment_kind = 'all'"
+    cut = "" if kind == "all" else f", {kind} := '{segment}'"
+    (found,) = rows(database, f"FROM compare('thanks', metric := '{metric}'{cut})")
     (told,) = rows(
         database,
-        f"FROM estimates WHERE metric = '{metric}' AND basis = 'exposed' AND {cut} AND as_of = (SELECT max(as_of) FROM estimates)",
+        f"FROM estimates WHERE metric = '{metric}' AND basis = 'exposed' AND segment_kind = '{kind}' "
+        f"AND ('{kind}' = 'all' OR segment = '{segment}') AND as_of = (SELECT max(as_of) FROM estimates)",
     )
     for mine, theirs in {"low": "anytime_low", "high": "anytime_high"}.items():
         assert close(found[mine], told[theirs]), (mine, found, told)
@@ -327,19 +330,32 @@ def test_compare_gives_the_digits_of_the_report(
     assert (found["reason"] is None) == (told["reason"] is None)
 
 
+@pytest.mark.parametrize("metric", ["conversion", "value"])
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        ("device := 'mobile', from_day := DATE '2026-10-04'", "device = 'mobile' AND first_day >= DATE '2026-10-04'"),
+        ("to_day := DATE '2026-10-07'", "first_day <= DATE '2026-10-07'"),
+        (
+            "reader_type := 'returning', from_day := DATE '2026-10-03', to_day := DATE '2026-10-08'",
+            "reader_type = 'returning' AND first_day BETWEEN DATE '2026-10-03' AND DATE '2026-10-08'",
+        ),
+    ],
+)
 def test_compare_gives_the_digits_of_the_inference_at_a_cut_that_no_report_makes(
-    made: TestPublisher, database: duckdb.DuckDBPyConnection
+    made: TestPublisher, database: duckdb.DuckDBPyConnection, metric: str, arguments: str, where: str
 ) -> None:
-    (found,) = rows(database, "FROM compare('thanks', device := 'mobile', from_day := DATE '2026-10-04')")
+    (found,) = rows(database, f"FROM compare('thanks', metric := '{metric}', {arguments})")
+    amount = "value_minor" if metric == "value" else "is_converted::INTEGER"
     sums = database.sql(
-        "SELECT variant_id, count(*) AS n, count_if(is_converted) AS x FROM reader_outcomes "
-        "WHERE device = 'mobile' AND first_day >= DATE '2026-10-04' GROUP BY variant_id"
+        f"SELECT variant_id, count(*) AS n, count_if(is_converted) AS x, sum({amount})::DOUBLE AS s1, "
+        f"sum({amount} * {amount})::DOUBLE AS s2, max({amount})::DOUBLE AS top "
+        f"FROM reader_outcomes WHERE {where} GROUP BY variant_id"
     ).pl()
     statistics = sums.select(
         pl.lit("thanks").alias("experiment_id"), pl.date(2026, 10, 28).alias("as_of"), pl.lit("exposed").alias("basis"),
-        pl.lit("device").alias("segment_kind"), pl.lit("mobile").alias("segment"), pl.lit("conversion").alias("metric"),
-        pl.lit(0, pl.Int64).alias("epoch"), "variant_id", "n", "x", pl.col("x").cast(pl.Float64).alias("s1"),
-        pl.col("x").cast(pl.Float64).alias("s2"), pl.lit(1.0).alias("top"),
+        pl.lit("device").alias("segment_kind"), pl.lit("mobile").alias("segment"), pl.lit(metric).alias("metric"),
+        pl.lit(0, pl.Int64).alias("epoch"), "variant_id", "n", "x", "s1", "s2", "top",
     )  # fmt: skip
     statistics = statistics.select(
         (pl.col(name) if name in statistics.columns else pl.lit(None)).cast(dtype).alias(name)
@@ -349,9 +365,52 @@ def test_compare_gives_the_digits_of_the_inference_at_a_cut_that_no_report_makes
     told = inference.estimate(statistics, plans(experiments), shares(experiments, made.settings.zone)).row(
         0, named=True
     )
-    assert close(found["low"], told["anytime_low"])
-    assert close(found["high"], told["anytime_high"])
-    assert close(found["e_value"], told["e_value"])
+    assert found["n"] == told["n"] < 200
+    for mine, theirs in {"lift": "lift", "low": "anytime_low", "high": "anytime_high", "e_value": "e_value"}.items():
+        assert close(found[mine], told[theirs]), (mine, found, told)
+
+
+#: The macros of one experiment.
+PER_EXPERIMENT = ("compare", "lift", "conversion", "value_per_1000", "funnel", "daily")
+
+
+@pytest.fixture(scope="module")
+def two_experiments(tmp_path_factory: pytest.TempPathFactory) -> TestPublisher:
+    """Two experiments over half of the readers each, and the first readers in both."""
+    publisher = TestPublisher(tmp_path_factory.mktemp("two") / "publisher")
+    publisher.register()
+    publisher.register("urgency")
+    land_readers(publisher, 200)
+    publisher.land(
+        "appeal_events",
+        [
+            appeal_event(f"10-{2 + number % 8:02d} 13:00", f"r{number}", variant, experiment_id="urgency")
+            for number, variant in ((number, ("current", "thanks")[number % 3 % 2]) for number in range(120))
+        ],
+    )
+    published(publisher)
+    return publisher
+
+
+@pytest.mark.parametrize("macro", PER_EXPERIMENT)
+@pytest.mark.parametrize("called", ["e", "a", "o", "r", "wanted", "tests"])
+def test_a_macro_answers_for_many_experiments_whatever_the_caller_calls_them(
+    two_experiments: TestPublisher, macro: str, called: str
+) -> None:
+    """A column given as an argument once met a table of that name inside the macro: every experiment gave the rows of all."""
+    with open_database(two_experiments.settings.folders.database) as database:
+        alone = [
+            {"id": experiment, **row}
+            for experiment in ("thanks", "urgency")
+            for row in rows(database, f"FROM {macro}('{experiment}')")
+        ]
+        for argument in (f"{called}.experiment_id", "experiment_id"):
+            together = rows(
+                database,
+                f"SELECT {called}.experiment_id AS id, m.* FROM experiments AS {called}, {macro}({argument}) AS m",
+            )
+            assert sorted(map(repr, together)) == sorted(map(repr, alone))
+    assert {row["id"] for row in alone} == {"thanks", "urgency"}
 
 
 def test_compare_refuses_a_metric_that_readers_do_not_have(database: duckdb.DuckDBPyConnection) -> None:

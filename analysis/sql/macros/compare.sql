@@ -9,6 +9,7 @@ CREATE MACRO compare(
 ) AS TABLE
 WITH amounts AS (
     SELECT
+        o.experiment_id,
         o.variant_id,
         a.epoch,
         o.is_converted,
@@ -18,18 +19,20 @@ WITH amounts AS (
             WHEN 'value_uncapped' THEN o.value_uncapped_minor
             ELSE error('metric must be conversion, value or value_uncapped')
         END::HUGEINT AS amount
-    FROM reader_outcomes AS o
+    FROM (SELECT experiment AS id) AS wanted
+    -- Asked twice: a literal narrows the scan; a column of the caller's, which may bind to this very table, does no harm.
+    JOIN (SELECT * FROM reader_outcomes AS r WHERE r.experiment_id = experiment) AS o ON o.experiment_id = wanted.id
     JOIN allocations AS a
         ON a.experiment_id = o.experiment_id AND a.variant_id = o.variant_id
         AND o.first_exposed_at >= a.starts_at AND o.first_exposed_at < a.ends_at
-    WHERE o.experiment_id = experiment
-        AND (device IS NULL OR o.device = device)
+    WHERE (device IS NULL OR o.device = device)
         AND (reader_type IS NULL OR o.reader_type = reader_type)
         AND (from_day IS NULL OR o.first_day >= from_day)
         AND (to_day IS NULL OR o.first_day <= to_day)
 ),
 sums AS (
     SELECT
+        experiment_id,
         epoch,
         variant_id,
         count(*)::DOUBLE AS n,
@@ -37,7 +40,7 @@ sums AS (
         sum(amount)::DOUBLE AS s1,
         sum(amount * amount)::DOUBLE AS s2
     FROM amounts
-    GROUP BY epoch, variant_id
+    GROUP BY experiment_id, epoch, variant_id
 ),
 plan AS (
     SELECT
@@ -46,27 +49,28 @@ plan AS (
         e.smallest_effect,
         CASE
             WHEN e.primary_metric = metric AND device IS NULL AND reader_type IS NULL AND from_day IS NULL AND to_day IS NULL
-                THEN e.alpha / (SELECT count(*) - 1 FROM variants AS v WHERE v.experiment_id = experiment)
+                THEN e.alpha / (SELECT count(*) - 1 FROM variants AS v WHERE v.experiment_id = e.experiment_id)
             ELSE e.alpha
         END AS alpha
     FROM experiments AS e
-    WHERE e.experiment_id = experiment
 ),
 strata AS (
     SELECT
+        b.experiment_id,
         b.variant_id,
         a.n AS na, a.x AS xa, a.s1 AS s1a, (a.s2 - a.s1 * a.s1 / a.n) / (a.n - 1) / a.n AS va,
         b.n AS nb, b.x AS xb, b.s1 AS s1b, (b.s2 - b.s1 * b.s1 / b.n) / (b.n - 1) / b.n AS vb,
         a.n * b.n / (a.n + b.n) AS w,
         pb.share / (pa.share + pb.share) AS rho
     FROM sums AS a
-    JOIN plan AS p ON a.variant_id = p.control_id
-    JOIN sums AS b ON b.epoch = a.epoch AND b.variant_id <> a.variant_id
-    JOIN allocations AS pa ON pa.experiment_id = p.experiment_id AND pa.epoch = a.epoch AND pa.variant_id = a.variant_id
-    JOIN allocations AS pb ON pb.experiment_id = p.experiment_id AND pb.epoch = b.epoch AND pb.variant_id = b.variant_id
+    JOIN plan AS p ON p.experiment_id = a.experiment_id AND p.control_id = a.variant_id
+    JOIN sums AS b ON b.experiment_id = a.experiment_id AND b.epoch = a.epoch AND b.variant_id <> a.variant_id
+    JOIN allocations AS pa ON pa.experiment_id = a.experiment_id AND pa.epoch = a.epoch AND pa.variant_id = a.variant_id
+    JOIN allocations AS pb ON pb.experiment_id = a.experiment_id AND pb.epoch = b.epoch AND pb.variant_id = b.variant_id
 ),
 pooled AS (
     SELECT
+        t.experiment_id,
         t.variant_id,
         count(*) AS epochs,
         sum(t.na) AS na, sum(t.xa) AS xa, sum(t.nb) AS nb, sum(t.xb) AS xb,
@@ -78,10 +82,11 @@ pooled AS (
         sum(t.w * t.w * t.va) AS spread_a,
         sum(t.w * t.w * t.vb) AS spread_b
     FROM strata AS t
-    GROUP BY t.variant_id
+    GROUP BY t.experiment_id, t.variant_id
 ),
 measured AS (
     SELECT
+        q.experiment_id,
         q.variant_id,
         q.epochs,
         q.na, q.xa, q.nb, q.xb, q.rho, q.mean_a, q.mean_b,
@@ -122,5 +127,5 @@ SELECT
         WHEN m.se IS NULL THEN 'too_few_gifts'
     END AS reason
 FROM measured AS m
-CROSS JOIN plan AS p
+JOIN plan AS p ON p.experiment_id = m.experiment_id
 ORDER BY m.variant_id

@@ -9,7 +9,8 @@ SELECT
     wilson_low(r.x, r.n) * 100000 AS low,
     wilson_high(r.x, r.n) * 100000 AS high,
     r.as_of
-FROM variant_results AS r
-WHERE r.experiment_id = experiment AND r.basis = 'exposed' AND r.metric = 'conversion' AND r.segment_kind = "by"
+FROM (SELECT experiment AS id) AS wanted
+JOIN variant_results AS r ON r.experiment_id = wanted.id
+WHERE r.basis = 'exposed' AND r.metric = 'conversion' AND r.segment_kind = "by"
 QUALIFY r.as_of = max(r.as_of) OVER ()
 ORDER BY r.segment, r.variant_id

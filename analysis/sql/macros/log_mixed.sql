@@ -1,5 +1,8 @@
--- Logarithm of 0.4 exp(a) + 0.4 exp(b) + 0.2 exp(c): the weights of the prior's three scales.
-CREATE MACRO log_mixed(a, b, c) AS (
-    greatest(a, b, c)
-    + ln(0.4 * exp(a - greatest(a, b, c)) + 0.4 * exp(b - greatest(a, b, c)) + 0.2 * exp(c - greatest(a, b, c)))
+-- Logarithm of 0.4 exp(a) + 0.4 exp(b) + 0.2 exp(c) of a list [a, b, c]: the weights of the prior's three scales.
+CREATE MACRO log_mixed(logs) AS (
+    list_transform(
+        [logs],
+        lambda m: list_max(m)
+            + ln(0.4 * exp(m[1] - list_max(m)) + 0.4 * exp(m[2] - list_max(m)) + 0.2 * exp(m[3] - list_max(m)))
+    )[1]
 )
