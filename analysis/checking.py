@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from analysis.contract import KINDS, Kind, key_columns, stored_columns
+from analysis.contract import DAY, KINDS, PAYMENT_KINDS, Kind, key_columns, stored_columns
 from analysis.edition import Draft, edition_table
 from analysis.outcomes import empty_exposures, empty_table, empty_visits
 from analysis.queries import query
@@ -92,9 +92,13 @@ def _required(kind: Kind) -> list[str]:
 
 
 def _contract_question(kind: Kind) -> str:
-    """Rows, then rows without each required column, then rows whose key stands there more than once. Names are the contract's."""
+    """Rows, then rows without each required column, then rows whose key stands there more than once. Names are the contract's.
+
+    A payment has its key for ever, anything else on its day: a reader logs in again the next morning.
+    """
     empty = ", ".join(f"count(*) - count({name})" for name in _required(kind))
-    keys = ", ".join(column.stored_name for column in key_columns(kind))
+    also = () if kind in PAYMENT_KINDS else (DAY,)
+    keys = ", ".join(column.stored_name for column in (*key_columns(kind), *also))
     return f"SELECT count(*), {empty}, count(*) - (SELECT count(*) FROM (SELECT DISTINCT {keys} FROM stored_rows)) FROM stored_rows"
 
 

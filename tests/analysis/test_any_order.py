@@ -71,7 +71,7 @@ def state(publisher: TestPublisher) -> list[pl.DataFrame]:
     return found
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(files=deliveries, data=st.data())
 def test_files_in_any_interleaving_lead_to_the_same_state(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[str, list[dict[str, Any]]]], data: st.DataObject

@@ -15,6 +15,7 @@ import pytest
 
 from assets import checks
 from assets.definitions import EVERYTHING, build_defs
+from assets.failures import first_failure
 from assets.resources import Workspace
 from tests.builders import NOW, TestPublisher, appeal_event, at, encoded, gift
 from tests.services import ROOT
@@ -150,13 +151,30 @@ def test_a_stored_row_against_the_contract_is_seen_and_stops_the_run(
     assert done.warehouse().editions()[-1].number == 1
 
 
+def test_a_reader_who_logs_in_on_two_days_and_an_event_id_that_comes_again_on_another_are_in_order(
+    done: Workspace, landed: TestPublisher
+) -> None:
+    days = ("10-05 12:00", "10-06 12:00")
+    login = {"reader_id": "r1", "linked_id": "account:1", "linked_kind": "account"}
+    landed.land("identity_links", [{**login, "occurred_at": at(day)} for day in days])
+    landed.land("appeal_events", [appeal_event(day, "r1", "thanks", event_id="again") for day in days])
+    landed.ingest()
+    assert landed.warehouse.ledger()["accepted"].to_list()[-2:] == [2, 2]
+    answer = checks.rows_meet_the_contract(done)
+    assert answer.passed, answer.description
+
+
 @pytest.mark.parametrize("times", [100, 0.01])
 def test_a_file_with_pounds_for_pence_stops_the_run_until_it_is_mended_or_allowed(
     done: Workspace, landed: TestPublisher, instance: dg.DagsterInstance, times: float
 ) -> None:
     gifts = [gift("10-26 12:00", f"r{number}", int(1000 * times)) for number in range(12)]
     path = landed.land("contributions", gifts, "shop.ndjson")
-    assert not run(done, instance).success
+    result = run(done, instance)
+    assert not result.success
+    said = first_failure(result.all_events)
+    assert said.startswith("The check amounts_do_not_jump failed: Deliver the file again")
+    assert "contributions/2026-10-02/shop.ndjson': 12 gifts" in said
     answer = checks.amounts_do_not_jump(done)
     assert "contributions/2026-10-02/shop.ndjson': 12 gifts" in str(answer.description)
     assert done.warehouse().editions()[-1].number == 1, "nothing was published"
