@@ -136,7 +136,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
     metrics = catalogue(experiments)
     surfaces = {experiment.id: experiment.surface for experiment in experiments}
-    scales = learned_scales(statistics, plan, surfaces, metrics=metrics)
+    scales = learned_scales(statistics, plan, share, surfaces, metrics=metrics)
     estimates = estimate(statistics, plan, share, scales=scales, metrics=metrics)
     _keep(
         warehouse,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
@@ -10,6 +12,8 @@ from analysis.inference.arrays import Array, as_arrays
 
 #: Concentration of the Dirichlet prior around the planned shares: splits that are off by about one percent.
 CONCENTRATION = 10_000.0
+#: Log e-value at which a split counts as broken: under the plan less than one test in a thousand ever reaches it.
+BLOCK_LOG_E = math.log(1000)
 
 
 def log_e_terms(counts: ArrayLike, shares: ArrayLike, *, concentration: float = CONCENTRATION) -> Array:

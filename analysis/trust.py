@@ -19,7 +19,7 @@ from analysis.inference import sequential
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import CHECKS, SPECIAL_READERS, TIED_GIFTS
 
-_WARN_LOG_E, _BLOCK_LOG_E = math.log(100), math.log(1000)
+_WARN_LOG_E, _BLOCK_LOG_E = math.log(100), srm.BLOCK_LOG_E
 #: e-value on either basis from which a disagreement in sign counts.
 _BASIS_LOG_E = math.log(20)
 _CONTAMINATED = (0.001, 0.01)

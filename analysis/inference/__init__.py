@@ -5,7 +5,7 @@ Nothing here reads a file, knows a table's name in the warehouse, or draws.
 What the pipeline and `askwell analyze` call, frame in and frame out (schemas in `analysis.result_tables`, plans and shares
 from `analysis.registry`):
 
-    inference.prior_scale.learned_scales(statistics, plans, surfaces) -> SCALE_SCHEMA
+    inference.prior_scale.learned_scales(statistics, plans, shares, surfaces) -> SCALE_SCHEMA
     inference.estimates.estimate(statistics, plans, shares, *, scales=None) -> ESTIMATES
     inference.estimates.describe_variants(statistics, plans, shares, *, scales=None) -> VARIANT_RESULTS
     trust.run_checks(exposure_counts, statistics, estimates, plans, shares) -> CHECKS

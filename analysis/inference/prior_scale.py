@@ -1,7 +1,7 @@
-"""How far apart wordings usually are: the scale of the prior, learned from tests that had ended before a test began.
+"""How far apart wordings usually are: the scale of the prior, learned from tests that had ended before a test's month began.
 
-What a test is judged by must not move while it runs, nor when an old day is computed again: only tests whose planned end
-lies before its start speak.
+What a test is judged by must not follow from what comes later: only tests whose planned end lies before the month of its
+start speak. All tests that start in one month share a scale, so that a long archive is not read again for each day.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from analysis import srm
 from analysis.inference import bayesian, means
 from analysis.inference.arrays import Array
 from analysis.inference.layout import FEWEST_CONTRIBUTORS, floats
@@ -34,11 +35,12 @@ SCALE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def learned_scales(
     statistics: pl.DataFrame,
     plans: pl.DataFrame,
+    shares: pl.DataFrame,
     surfaces: Mapping[str, str],
     *,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> pl.DataFrame:
-    """Learn tau for every experiment and metric from past tests of the same metric and surface.
+    """Learn tau for every experiment and metric from past tests of the same metric and surface whose split was sound.
 
     Log means of variants with test effects, sigma^2 by Paule-Mandel, tau = sqrt(2) sigma. A test whose shares changed
     counts as one test per epoch for its effects (variants are compared inside an epoch), and once in `tau_tests`.
@@ -46,6 +48,7 @@ def learned_scales(
     Args:
         statistics: Schema `SUFFICIENT_STATISTICS`; the last day of each experiment is read, readers exposed, all segments.
         plans: `registry.PLAN_SCHEMA`; start and planned end come from here.
+        shares: `registry.SHARE_SCHEMA`; a past test whose readers were not split as planned teaches nothing.
         surfaces: Surface by experiment.
         metrics: The metrics by name.
 
@@ -59,16 +62,24 @@ def learned_scales(
         statistics.select("experiment_id", "metric")
         .unique()
         .join(plans.select("experiment_id", "starts", "planned_end"), on="experiment_id")
-        .with_columns(surface=pl.col("experiment_id").replace_strict(surfaces, default=None, return_dtype=pl.String))
+        .with_columns(
+            month=pl.col("starts").dt.month_start(),
+            surface=pl.col("experiment_id").replace_strict(surfaces, default=None, return_dtype=pl.String),
+        )
         .sort("experiment_id", "metric")
     )
-    variants = _log_means(statistics, metrics).join(asked, on=["experiment_id", "metric"])
+    last = _last_day(statistics)
+    variants = (
+        _log_means(last, metrics)
+        .join(asked, on=["experiment_id", "metric"])
+        .join(_broken_splits(last, shares), on="experiment_id", how="anti")
+    )
     rows: list[dict[str, object]] = []
     for key, group in asked.group_by("surface", "metric", maintain_order=True):
         past = variants.filter((pl.col("surface") == key[0]) & (pl.col("metric") == key[1]))
         ends = past.group_by("experiment_id").agg(pl.col("planned_end").first()).sort("planned_end", "experiment_id")
-        for (starts,), several in group.group_by("starts", maintain_order=True):
-            tau, found = _scale(past, ends, starts)  # pyright: ignore[reportArgumentType]
+        for (month,), several in group.group_by("month", maintain_order=True):
+            tau, found = _scale(past, ends, month)  # pyright: ignore[reportArgumentType]
             rows += [
                 {"experiment_id": name, "metric": key[1], "tau": tau, "tau_tests": found}
                 for name in several["experiment_id"]
@@ -84,8 +95,8 @@ def with_scale(frame: pl.DataFrame, scales: pl.DataFrame | None) -> pl.DataFrame
     )
 
 
-def _scale(past: pl.DataFrame, ends: pl.DataFrame, starts: date) -> tuple[float | None, int]:
-    ended = ends.filter(pl.col("planned_end") < starts).tail(MOST_PAST_TESTS)
+def _scale(past: pl.DataFrame, ends: pl.DataFrame, month: date) -> tuple[float | None, int]:
+    ended = ends.filter(pl.col("planned_end") < month).tail(MOST_PAST_TESTS)
     if ended.height < FEWEST_PAST_TESTS:
         return None, ended.height
     read = past.join(ended.select("experiment_id"), on="experiment_id", how="semi")
@@ -94,13 +105,40 @@ def _scale(past: pl.DataFrame, ends: pl.DataFrame, starts: date) -> tuple[float 
     return float(np.sqrt(2 * sigma2)), ended.height
 
 
-def _log_means(statistics: pl.DataFrame, metrics: Mapping[str, Metric]) -> pl.DataFrame:
-    """Log mean `y` and its `variance` of every variant, epoch and metric on the last day, where two variants have one."""
-    last = statistics.filter(
+def _last_day(statistics: pl.DataFrame) -> pl.DataFrame:
+    return statistics.filter(
         (pl.col("basis") == "exposed")
         & (pl.col("segment_kind") == "all")
         & (pl.col("as_of") == pl.col("as_of").max().over("experiment_id"))
     )
+
+
+def _broken_splits(last: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+    """Experiments whose readers contradict the planned shares as strongly as the trust check `sample_ratio` blocks at."""
+    epoch = ["experiment_id", "epoch"]
+    readers = last.group_by(*epoch, "variant_id").agg(n=pl.col("n").max())
+    planned = (
+        shares.filter(pl.col("share").is_not_null().all().over("experiment_id"))
+        .join(readers, on=epoch, how="semi")
+        .join(readers, on=[*epoch, "variant_id"], how="left")
+        .select(*epoch, "share", n=pl.col("n").fill_null(0).cast(pl.Float64))
+    )
+    epochs = (
+        planned.with_columns(term=pl.Series(srm.log_e_terms(planned["n"].to_numpy(), planned["share"].to_numpy())))
+        .group_by(epoch)
+        .agg(pl.col("term").sum(), pl.col("n").sum())
+    )
+    return (
+        epochs.with_columns(log_e=pl.col("term") + pl.Series(srm.log_e_total(epochs["n"].to_numpy())))
+        .group_by("experiment_id")
+        .agg(pl.col("log_e").sum())
+        .filter(pl.col("log_e") >= srm.BLOCK_LOG_E)
+        .select("experiment_id")
+    )
+
+
+def _log_means(last: pl.DataFrame, metrics: Mapping[str, Metric]) -> pl.DataFrame:
+    """Log mean `y` and its `variance` of every variant, epoch and metric of a last day, where two variants have one."""
     kinds = {name: metric.kind for name, metric in metrics.items()}
     kind = last["metric"].replace_strict(kinds, return_dtype=pl.String).to_numpy()
     n, x, s1, s2, d1, d2, sd = (floats(last, name) for name in ("n", "x", "s1", "s2", "d1", "d2", "sd"))

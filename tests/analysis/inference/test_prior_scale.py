@@ -33,6 +33,11 @@ def plans(tests: int, ended: date = START - timedelta(days=1)) -> pl.DataFrame:
     return pl.concat([*old, plan(starts=START, planned_end=START + timedelta(days=40))])
 
 
+def shares(tests: int, *others: str) -> pl.DataFrame:
+    names = [*(f"past{test}" for test in range(tests)), "appeal", *others]
+    return pl.concat(split(experiment=name) for name in names)
+
+
 NEW = [row("a", READERS, 500), row("b", READERS, 540)]
 
 
@@ -40,7 +45,7 @@ def learned(
     rows: list[dict[str, object]], tests: int, surface: str = "article_end", **dates: date
 ) -> tuple[float | None, int]:
     surfaces = {**{f"past{test}": surface for test in range(tests)}, "appeal": "article_end"}
-    found = learned_scales(statistics([*rows, *NEW]), plans(tests, **dates), surfaces)
+    found = learned_scales(statistics([*rows, *NEW]), plans(tests, **dates), shares(tests), surfaces)
     told = found.filter(pl.col("experiment_id") == "appeal", pl.col("metric") == "conversion").row(0, named=True)
     return told["tau"], told["tau_tests"]
 
@@ -60,7 +65,7 @@ def test_below_thirty_past_tests_the_scale_is_the_usual_one_and_the_number_says_
     rows = past(tests, 0.3, np.random.default_rng(4))
     assert learned(rows, tests) == (None, tests)
     surfaces = dict.fromkeys([*(f"past{test}" for test in range(tests)), "appeal"], "article_end")
-    scales = learned_scales(statistics([*rows, *NEW]), plans(tests), surfaces)
+    scales = learned_scales(statistics([*rows, *NEW]), plans(tests), shares(tests), surfaces)
     found = estimate(statistics(NEW), plan(), split(), scales=scales)
     assert found.select("tau", "tau_tests").row(0) == (0.10, tests)
 
@@ -79,9 +84,31 @@ def test_what_comes_later_does_not_move_the_scale_of_a_running_test() -> None:
     both = pl.concat(
         [plans(40), plan("later", starts=START + timedelta(days=1), planned_end=START + timedelta(days=9))]
     )
-    found = learned_scales(statistics([*rows, *NEW, *later]), both, surfaces)
+    found = learned_scales(statistics([*rows, *NEW, *later]), both, shares(40, "later"), surfaces)
     assert found.filter(pl.col("experiment_id") == "appeal")["tau"].item() == learned(rows, 40)[0]
     assert found.filter(pl.col("experiment_id") == "later")["tau_tests"].item() == 40
+
+
+def test_tests_that_start_in_one_month_share_the_scale_of_those_that_ended_before_it() -> None:
+    rows = past(80, 0.1, np.random.default_rng(9))
+    surfaces = dict.fromkeys([*(f"past{test}" for test in range(80)), "appeal", "mid"], "article_end")
+    last_month, this_month = plans(40), plans(80, ended=START + timedelta(days=2)).slice(40, 40)
+    mid = plan("mid", starts=START + timedelta(days=20), planned_end=START + timedelta(days=40))
+    found = learned_scales(
+        statistics([*rows, *NEW, *(one | {"experiment_id": "mid"} for one in NEW)]),
+        pl.concat([last_month, this_month, mid]),
+        shares(80, "mid"),
+        surfaces,
+    ).filter(pl.col("experiment_id").is_in(["appeal", "mid"]))
+    assert found["tau_tests"].to_list() == [40, 40]
+    assert found["tau"].to_list() == [learned(rows[:80], 40)[0]] * 2
+
+
+def test_past_tests_whose_readers_were_not_split_as_planned_teach_nothing() -> None:
+    rows = past(40, 0.1, np.random.default_rng(10))
+    for one in rows[:10:2]:
+        one["n"] = READERS + 5_000
+    assert learned(rows, 40)[1] == 35
 
 
 def test_only_the_latest_past_tests_are_read_and_equal_wordings_give_the_smallest_scale() -> None:
@@ -106,7 +133,7 @@ def test_money_learns_from_variants_with_enough_gifts() -> None:
         rows += [money(variant, READERS, 5, 5e4, 9e8, **few) for variant in "ab"]
     surfaces = dict.fromkeys([*(f"past{test}" for test in range(120)), "appeal"], "article_end")
     new = [money("a", READERS, 500, 5e5, 1e9), money("b", READERS, 540, 6e5, 1e9)]
-    found = learned_scales(statistics([*rows, *new]), plans(120), surfaces)
+    found = learned_scales(statistics([*rows, *new]), plans(120), shares(120), surfaces)
     told = found.filter(pl.col("experiment_id") == "appeal").row(0, named=True)
     assert told["tau_tests"] == 60
     assert told["tau"] == pytest.approx(0.2 * np.sqrt(2), rel=0.25)
