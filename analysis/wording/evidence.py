@@ -27,7 +27,7 @@ class WordingEffects:
         coefficient: Change of the log rate for one unit of the feature.
         se_model: Standard error if the model holds.
         se_cluster: Standard error robust to whatever tests have in common, with the factor G/(G - P).
-        sigma2: Variance between arms of a test that the features do not explain; None in the Poisson form.
+        sigma2: Variance of the log rate between arms of a test that the features do not explain.
         df: Degrees of freedom of the t quantile, tests less features.
         tests: Tests with two arms and more, the ones that speak.
         varying: Tests in which each feature varies.
@@ -37,7 +37,7 @@ class WordingEffects:
     coefficient: Array
     se_model: Array
     se_cluster: Array
-    sigma2: float | None
+    sigma2: float
     df: int
     tests: int
     varying: NDArray[np.int64]
@@ -55,7 +55,7 @@ class WordingEffects:
 
     def interval_of_new_pair(self, alpha: float = 0.05) -> tuple[Array, Array]:
         """Range of the lift for one new pair of arms: on average is not always."""
-        half = -special.ndtri(alpha / 2) * np.sqrt(self.se_cluster**2 + 2 * (self.sigma2 or 0.0))
+        half = -special.ndtri(alpha / 2) * np.sqrt(self.se_cluster**2 + 2 * self.sigma2)
         return np.expm1(self.coefficient - half), np.expm1(self.coefficient + half)
 
 
@@ -152,9 +152,7 @@ def regress(
     return _effects(arms, coefficient, bread, score, sigma2, "log_rate")
 
 
-def _effects(
-    arms: _Arms, coefficient: Array, bread: Array, score: Array, sigma2: float | None, method: str
-) -> WordingEffects:
+def _effects(arms: _Arms, coefficient: Array, bread: Array, score: Array, sigma2: float, method: str) -> WordingEffects:
     df = arms.tests - coefficient.size
     robust = bread @ (score.T @ score) @ bread * arms.tests / df
     return WordingEffects(
@@ -181,7 +179,8 @@ def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike,
     """Effects on the log conversion rate where conversions are few: Poisson regression with test effects.
 
     Given the conversions of a test, they fall to its arms in proportion to n e^(b' features): a conditional multinomial,
-    fitted by Newton steps. Without the half added conversions it has no bias at five an arm.
+    fitted by Newton steps. Without the half added conversions it has no bias at five an arm. sigma2 comes from how much
+    further conversions lie from what is expected than the multinomial lets them, see `_overdispersion`.
 
     Args, Raises: As `regress`.
 
@@ -193,10 +192,15 @@ def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike,
     x, n = x[kept], n[kept]
     total = sum_by(arms.test, x, arms.tests)[arms.test]
 
+    def shares(coefficient: Array) -> tuple[Array, Array]:
+        """Rate of each arm, and its expected share in the conversions of its test."""
+        rate = n * np.exp(arms.features @ coefficient)
+        return rate, rate / sum_by(arms.test, rate, arms.tests)[arms.test]
+
     def slope(coefficient: Array) -> tuple[Array, Array]:
         """Inverse information, and the part of each arm in the slope of the likelihood."""
-        rate = n * np.exp(arms.features @ coefficient)
-        expected = total * rate / sum_by(arms.test, rate, arms.tests)[arms.test]
+        rate, share = shares(coefficient)
+        expected = total * share
         inner = arms.demeaned(arms.features, rate)
         bread = np.linalg.inv(inner.T @ (expected[:, None] * inner)).astype(np.float64, copy=False)
         return bread, inner * (x - expected)[:, None]
@@ -209,7 +213,38 @@ def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike,
         if np.abs(step).max() < 1e-12:
             break
     bread, parts = slope(coefficient)
-    return _effects(arms, coefficient, bread, arms.sums(parts), None, "poisson")
+    sigma2 = _overdispersion(arms, x, shares(coefficient)[1])
+    return _effects(arms, coefficient, bread, arms.sums(parts), sigma2, "poisson")
+
+
+def _overdispersion(arms: _Arms, x: Array, share: Array) -> float:
+    """Variance sigma2 of the log rates of arms, by the method of moments over tests.
+
+    With N conversions in a test and expected shares p, arms whose log rates differ by N(0, sigma2) have, to the first
+    order, E[(x - N p)^2] = N p (1 - p) + N (N - 1) p^2 (1 - 2 p + sum p^2) sigma2. The fitted features take their degrees
+    of freedom. Each test weighs by the inverse variance of its part, (1 + sigma2 N / arms)^2, so that one large test does
+    not speak for all. Never below 0.
+
+    Source: McCullagh & Nelder 1989, section 4.5 (overdispersed multinomial); Williams 1982 (weights).
+    """
+    total = sum_by(arms.test, x, arms.tests)
+    size = sum_by(arms.test, np.ones(x.size), arms.tests)
+    left = x.size - arms.tests
+    if left <= arms.features.shape[1]:
+        return 0.0
+    n = total[arms.test]
+    squares = sum_by(arms.test, share**2, arms.tests)
+    lost = left / (left - arms.features.shape[1])
+    over = sum_by(arms.test, lost * (x - n * share) ** 2 - n * share * (1 - share), arms.tests)
+    unit = total * (total - 1) * sum_by(arms.test, share**2 * (1 - 2 * share + squares[arms.test]), arms.tests)
+    sigma2 = 0.0
+    for _ in range(20):
+        weight = 1 / (1 + sigma2 * total / size) ** 2
+        known = float(weight @ unit)
+        if known <= 0:
+            return 0.0
+        sigma2 = max(0.0, float(weight @ over) / known)
+    return sigma2
 
 
 def wording_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike, features: ArrayLike) -> WordingEffects:

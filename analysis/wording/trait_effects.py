@@ -90,7 +90,7 @@ class TraitEvidence:
         table: One row a trait, columns of `TRAIT_EFFECT_SCHEMA`; lifts are for one unit of the trait.
         tests: Tests with two arms and more.
         arms: Their arms.
-        sigma2: Variance between arms of a test that the traits leave unexplained; None in the Poisson form.
+        sigma2: Variance between arms of a test that the traits leave unexplained; None where nothing could be estimated.
         method: `log_rate`, `poisson` or `log_value`; None where nothing could be estimated.
     """
 
