@@ -109,7 +109,7 @@ ESTIMATES = ResultTable(
         ),
         "tau_tests": (
             pl.Int64,
-            "Past tests of the same metric and surface that ended before this one started; below 30 the scale is 0.10.",
+            "Past tests of metric and surface, soundly split, that ended before the month of this start; below 30 tau is 0.10.",
         ),
         "chance_better": (pl.Float64, "Posterior chance that the variant is better than the control."),
         "loss_variant_per_1000": (pl.Float64, "Expected loss of showing the variant instead of the better of the two."),

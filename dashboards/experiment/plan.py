@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.inference.prior_scale import FEWEST_PAST_TESTS
 from dashboards.blocks import Definitions, Section, Sentences
 from dashboards.experiment.queries import table_queries
 from dashboards.phrasing.names import metric_name
@@ -69,6 +70,9 @@ def _plan_items(reading: Reading, spoken: Voice) -> Iterator[tuple[str, str]]:
     )
     smallest = experiment.smallest_effect
     yield say("Smallest effect that matters"), say("Not registered") if smallest is None else spoken.margin(smallest)
+    expected = _expected_differences(reading, spoken)
+    if expected is not None:
+        yield say("How far wordings differ"), expected
     if reading.day is not None:
         yield (
             say("Who counts"),
@@ -87,3 +91,24 @@ def _plan_items(reading: Reading, spoken: Voice) -> Iterator[tuple[str, str]]:
     )
     if experiment.owner:
         yield say("Owner"), plain(experiment.owner, 80)
+
+
+def _expected_differences(reading: Reading, spoken: Voice) -> str | None:
+    """Return what choosing takes wordings to differ by, and from how many past tests; None where nothing is compared."""
+    compared = reading.comparison(reading.challenger.id if reading.challenger else None)
+    scale = None if compared is None else compared.number("tau")
+    if compared is None or scale is None:
+        return None
+    tests, share = compared.number("tau_tests") or 0, spoken.percent(scale)
+    if tests < FEWEST_PAST_TESTS:
+        return spoken.say(
+            "Taken to be about {share}, the value for publishers without a history; it is learned from {fewest} past tests on, and {tests} are at hand",
+            share=share,
+            fewest=FEWEST_PAST_TESTS,
+            tests=spoken.prose_count(tests),
+        )
+    return spoken.say(
+        "About {share}, learned from {tests} past tests that had ended before",
+        share=share,
+        tests=spoken.prose_count(tests),
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from dashboards.blocks import Cards, Lines, Page, Section, Sentences, Table
+from dashboards.blocks import Cards, Definitions, Lines, Page, Section, Sentences, Table
 from dashboards.experiment.page import experiment_report
 from dashboards.phrasing.voice import voice
 from dashboards.reading import DAYS_PER_MONTH, Reading, money_at_stake
@@ -245,3 +245,17 @@ def test_groups_are_drawn_towards_each_other_only_from_four_on() -> None:
     said = texts(experiment_report(tell(builders.PROVEN)), "groups")
     assert "Fewer than four groups: shown as they are." in said
     assert "nothing shows that groups differ by device" in said
+
+
+def test_the_plan_says_what_wordings_were_taken_to_differ_by_and_whether_that_was_learned() -> None:
+    result = tell(builders.PROVEN)
+
+    def said(tau: float, tests: int) -> str:
+        told = result.estimates.with_columns(tau=pl.lit(tau), tau_tests=pl.lit(tests, dtype=pl.Int64))
+        plan = section(experiment_report(replace(result, estimates=told)), "plan")
+        items = next(block for block in plan.blocks if isinstance(block, Definitions)).items
+        return dict(items)["How far wordings differ"]
+
+    assert said(0.1, 29).startswith("Taken to be about 10%")
+    assert said(0.1, 29).endswith("from 30 past tests on, and 29 are at hand")
+    assert said(0.043, 120).startswith("About 4.3%, learned from 120 past tests")
