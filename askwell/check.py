@@ -136,7 +136,7 @@ def _print(
         typer.echo(f"{settings.folders.landing}: not there yet; landed files go to {'|'.join(KINDS)}/<date>/ below it.")
     typer.echo(f"{len(previews)} file(s) would be ingested, {unchanged} are in the warehouse already.")
     for preview in previews:
-        name = printable(str(preview["file"]))
+        name = _named(preview)
         if "unreadable" in preview:
             typer.echo(f"  {name}: {preview['unreadable']}; it would be entered in the ledger as unreadable")
             continue
@@ -150,3 +150,9 @@ def _print(
         typer.echo(
             f"  {printable(name)}: no rule covers it ({'|'.join([*KINDS, *settings.sources])}/<date>/*.parquet|ndjson|csv[.gz|.zst]); left alone"
         )
+
+
+def _named(preview: dict[str, object]) -> str:
+    """The file; one that a mapping makes several tables of with the table, since it has a line for each."""
+    name = printable(str(preview["file"]))
+    return name if name.startswith(f"{preview['kind']}/") else f"{name} ({preview['kind']})"

@@ -40,7 +40,9 @@ def check_source(settings_file: Path, source: str, file: Path, *, as_json: bool)
         raise SettingsError(settings.file, [Mistake(f"sources.{source}", "", f"is not there; sources: {known}")])
     mapping = source_mapping(settings, source)
     file_format = format_of(file)
-    if file_format is None or not file.is_file():
+    if not file.is_file():
+        raise LandingError(f"{file} is not there, or is no file.")
+    if file_format is None:
         raise LandingError(f"{file} is no file that Askwell reads: .csv, .tsv, .ndjson, .jsonl or .parquet.")
     try:
         try:

@@ -94,7 +94,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         "SET VARIABLE minor_digits = map_from_entries($entries)",
         {"entries": [{"k": code, "v": count} for code, count in digits.items()]},
     )
-    for name in ("param", "minor", "moment"):
+    for name in ("param", "minor", "moment", "named_in"):
         connection.execute(query(f"mappings/{name}"))
 
 

@@ -104,7 +104,9 @@ def test_a_source_that_is_not_in_the_settings_and_a_file_that_is_not_there(paid:
     answer = check(paid, export(paid, b""), source="web")
     assert isinstance(answer.exception, SettingsError)
     assert "sources.web: is not there; sources: paid" in str(answer.exception)
-    assert isinstance(check(paid, paid.folder / "gone.csv").exception, LandingError)
+    gone = check(paid, paid.folder / "gone.csv").exception
+    assert isinstance(gone, LandingError)
+    assert "gone.csv is not there" in str(gone)
 
 
 def test_hostile_text_is_printed_without_what_moves_a_terminal(paid: TestPublisher) -> None:
@@ -113,3 +115,10 @@ def test_hostile_text_is_printed_without_what_moves_a_terminal(paid: TestPublish
     assert answer.exit_code == 0
     assert "\x1b" not in answer.output
     assert "\x07" not in answer.output
+
+
+def test_the_check_of_everything_that_landed_names_the_table_of_each_line(paid: TestPublisher) -> None:
+    paid.land("paid", CHARGES.encode(), "charges.csv")
+    said = CliRunner().invoke(app, ["check", "--settings", str(paid.folder / "askwell.toml")]).stdout
+    assert "charges.csv (contributions): 3 rows, set aside: " in said
+    assert "charges.csv (identity_links): 1 rows, none set aside" in said

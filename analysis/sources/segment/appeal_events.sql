@@ -1,11 +1,12 @@
 -- Appeal events of Segment: track calls named appeal_inserted or "Appeal Inserted". Grain: call. Reads: landed.
+-- A call from a server may name the account alone; it is written as links write it, so that both are one reader.
 -- Parameters: $appeal_prefix, $surface.
 SELECT
     row_number,
     message_id AS event_id,
     coalesce(moment(occurred), moment(sent_at)) AS occurred_at,
     moment(received) AS received_at,
-    anonymous_id AS reader_id,
+    coalesce(anonymous_id, 'account:' || user_id) AS reader_id,
     experiment_id,
     variant_id,
     coalesce(surface, $surface) AS surface,

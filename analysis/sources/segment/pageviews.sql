@@ -4,7 +4,7 @@ SELECT
     message_id AS event_id,
     coalesce(moment(occurred), moment(sent_at)) AS occurred_at,
     moment(received) AS received_at,
-    anonymous_id AS reader_id,
+    coalesce(anonymous_id, 'account:' || user_id) AS reader_id,
     coalesce(article_id, page_path) AS article_id,
     section,
     CASE

@@ -192,6 +192,25 @@ def test_a_retry_of_segment_keeps_its_message_id_and_counts_once(publisher: Test
     assert stored(publisher, "pageviews")["is_bot"].to_list() == [False]
 
 
+def test_a_call_of_segment_from_a_server_is_of_the_account_that_links_name(publisher: TestPublisher) -> None:
+    source(publisher, "segment")
+    event = {
+        "type": "track", "event": "appeal_inserted", "timestamp": "2026-10-05T12:00:00Z",
+        "properties": {"experiment_id": "thanks", "variant_id": "current"},
+    }  # fmt: skip
+    login = {
+        "type": "identify",
+        "messageId": "m1",
+        "anonymousId": "a1",
+        "userId": "u1",
+        "timestamp": "2026-10-05T12:00:00Z",
+    }
+    calls = [{**event, "messageId": "m2", "userId": "u1"}, {**event, "messageId": "m3"}, login]
+    ingested(publisher, "x.ndjson", encoded(calls, "x.ndjson"))
+    account = stored(publisher, "identity_links")["linked_key"][0]
+    assert set(stored(publisher, "appeal_events")["reader_key"].to_list()) == {account, None}
+
+
 def test_a_visit_of_matomo_gives_a_row_for_each_of_its_actions(publisher: TestPublisher) -> None:
     source(publisher, "matomo")
     at = 1_791_200_000
@@ -369,6 +388,21 @@ def test_a_donation_platform_with_decimal_comma_and_days_first(publisher: TestPu
     assert rows["status"].to_list() == ["settled", "settled", "pending", "settled"]
     assert rows["refund_of"].to_list() == [None, None, None, "D1"]
     assert refusals(publisher) == {"wrong_type": 3}  # five as a word, a day that comes first, half a cent
+
+
+def test_words_of_a_donation_platform_are_named_in_any_case_and_an_unknown_one_is_set_aside(
+    publisher: TestPublisher,
+) -> None:
+    source(publisher, "donations-csv", 'options = { settled = "Eingegangen, OK", currency = "GBP" }\n')
+    words = ("eingegangen", "OK ", "Offen", "Abgelehnt", "vorgemerkt")
+    lines = [f"D{number};05.10.2026 14:30;5,00;{word}" for number, word in enumerate(words)]
+    assert (
+        ingested(publisher, "x.csv", "\n".join(["Spenden-ID;Datum;Betrag;Status", *lines]).encode())["contributions"]
+        == 4
+    )
+    rows = stored(publisher, "contributions").sort("contribution_id")
+    assert rows["status"].to_list() == ["settled", "settled", "pending", "failed"]
+    assert refusals(publisher) == {"missing_value": 1}
 
 
 def test_a_column_of_another_name_is_named_in_the_settings(publisher: TestPublisher) -> None:
