@@ -11,7 +11,7 @@ import polars as pl
 
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards import svg
-from dashboards.blocks import IndexRow, Page, RowList
+from dashboards.blocks import IndexRow, Page, Query, RowList, Section, sections
 from dashboards.charts import Axis, axis_of
 from dashboards.phrasing.verdicts import Badge, decision_badge, verdict_words
 from dashboards.phrasing.voice import Voice, voice
@@ -104,8 +104,30 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         counts=_counts(shelf),
         changes=(*changes(results), *why_numbers_changed(results, spoken)),
         lists=lists if results else (),
-        sections=(),
+        sections=sections(_numbers(spoken) if any(result.decision for result in results) else None),
         as_of="" if as_of is None else spoken.day(as_of),
+    )
+
+
+def _numbers(spoken: Voice) -> Section:
+    say = spoken.say
+    return Section(
+        "sql",
+        say("Every number, by query"),
+        (),
+        lead=say("Pages name the query behind their numbers. The tables can be read while data is being loaded."),
+        queries=(
+            Query(say("All verdicts so far"), "FROM decisions ORDER BY experiment_id"),
+            Query(
+                say("Differences and their ranges"),
+                "FROM estimates WHERE segment_kind = 'all' QUALIFY as_of = max(as_of) OVER (PARTITION BY experiment_id)",
+            ),
+            Query(
+                say("Every wording of these tests"),
+                "FROM variant_results WHERE segment_kind = 'all' ORDER BY experiment_id, as_of",
+            ),
+            Query(say("All checks with their limits"), "FROM checks ORDER BY experiment_id"),
+        ),
     )
 
 

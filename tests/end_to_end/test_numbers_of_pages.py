@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from analysis.database import open_database
-from analysis.edition import audience_of, last_edition, results, stamp_of
+from analysis.edition import Draft, audience_of, last_edition, results, stamp_of
 from analysis.experiment_result import ExperimentResult
 from analysis.result_tables import (
     CHECKS,
@@ -32,7 +32,7 @@ from dashboards.edition import publish_site
 from dashboards.health import HealthTables
 from dashboards.site import QUERIES, build_site
 from tests.analysis.test_database import land_readers, published
-from tests.builders import TestPublisher
+from tests.builders import TestPublisher, appeal_event
 
 _FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
 _HEALTH = ("ledger", "quarantine_reasons", "rows_per_day")
@@ -46,10 +46,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> TestPublisher:
     publisher = TestPublisher(tmp_path_factory.mktemp("numbers") / "publisher")
     publisher.register()
     land_readers(publisher, readers=1200)
-    published(publisher)
-    warehouse, experiments = publisher.warehouse, publisher.experiments
-    with warehouse.writing():
-        publish_site(warehouse, experiments, last_edition(warehouse))
+    for _ in ("first", "second"):
+        published(publisher)
+        warehouse, experiments = publisher.warehouse, publisher.experiments
+        with warehouse.writing():
+            publish_site(warehouse, experiments, last_edition(warehouse))
+        publisher.land("appeal_events", [appeal_event("10-28 12:00", f"later{number}") for number in range(9)])
     return publisher
 
 
@@ -60,6 +62,8 @@ def answers_by_section(publisher: TestPublisher) -> dict[str, Answers]:
     with open_database(publisher.settings.folders.database) as database:
         for name, query in known.items():
             if name.startswith("dictionary/"):  # meanings, not numbers: held to the database beside the other pages
+                continue
+            if name.startswith("index/"):  # the front page is one whole, below
                 continue
             table = re.match(r"FROM (\w+)", query["sql"])
             assert table is not None, query["sql"]
@@ -84,6 +88,15 @@ def told_by(result: ExperimentResult, answers: Answers) -> ExperimentResult:
     return replace(result, **frames, decision=decision)
 
 
+def health_told_by(publisher: TestPublisher, answers: Answers) -> HealthTables:
+    """The tables of data health with the rows of the answers and no others."""
+    warehouse = publisher.warehouse
+    held = (warehouse.ledger(), warehouse.quarantine_reasons(), warehouse.rows_per_day())
+    return HealthTables(
+        *(answers[name] if name in answers else frame.clear() for name, frame in zip(_HEALTH, held, strict=True))
+    )
+
+
 def sections_of(page: Path) -> dict[str, str]:
     text = page.read_text(encoding="utf-8")
     return dict(re.findall(r'<section id="([\w-]+)"(.*?)</section>', text, re.DOTALL))
@@ -99,16 +112,13 @@ def differing(
     warehouse, experiments, settings = publisher.warehouse, publisher.experiments, publisher.settings
     edition = last_edition(warehouse)
     known = {result.experiment.id: result for result in results(warehouse, experiments, edition)}
-    empty = HealthTables(
-        warehouse.ledger().clear(), warehouse.quarantine_reasons().clear(), warehouse.rows_per_day().clear()
-    )
     for number, (name, found) in enumerate(sorted(answers_by_section(publisher).items())):
         if only not in ("", name):
             continue
         answers = alter(found)
         way, _, section = name.rpartition("/")
         told = [told_by(known[way.partition("/")[2]], answers)] if way.startswith("experiments/") else []
-        health = HealthTables(*(answers.get(table, getattr(empty, table)) for table in _HEALTH))
+        health = health_told_by(publisher, answers)
         rebuilt = folder / str(number)
         audience = audience_of(settings, experiments)
         build_site(told, health, stamp_of(edition), audience, rebuilt)
@@ -151,3 +161,72 @@ def test_a_number_that_the_database_does_not_hold_is_found(
         return answers | {table: answers[table].with_columns(other.alias(column))}
 
     assert told_in in set(differing(site, tmp_path, altered, only=told_in))
+
+
+def rebuilt(publisher: TestPublisher, edition: Draft, answers: Answers, folder: Path) -> Path:
+    """A site of an edition whose experiments are told by the answers alone."""
+    known = results(publisher.warehouse, publisher.experiments, edition)
+    told = [
+        told_by(
+            result,
+            {name: rows.filter(pl.col("experiment_id") == result.experiment.id) for name, rows in answers.items()},
+        )
+        for result in known
+    ]
+    audience = audience_of(publisher.settings, publisher.experiments)
+    build_site(told, health_told_by(publisher, answers), stamp_of(edition), audience, folder)
+    return folder
+
+
+def front_page_answers(publisher: TestPublisher) -> Answers:
+    known = json.loads((publisher.settings.folders.site / QUERIES).read_text(encoding="utf-8"))
+    with open_database(publisher.settings.folders.database) as database:
+        queries = [query["sql"] for name, query in known.items() if name.startswith("index/")]
+        return {sql.split()[1]: database.sql(sql).pl() for sql in queries}
+
+
+def main_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8").partition("<main")[2].partition("</main>")[0]
+
+
+def test_the_front_page_follows_from_its_own_queries(site: TestPublisher, tmp_path: Path) -> None:
+    """Headline, counts, strips, sums, days; what changed since, too, beside the edition before as the result keeps it."""
+    made = rebuilt(site, last_edition(site.warehouse), front_page_answers(site), tmp_path / "site")
+    assert main_of(made / "index.html") == main_of(site.settings.folders.site / "index.html")
+
+
+@pytest.mark.parametrize(("table", "column"), [("estimates", "difference_low"), ("decisions", "verdict")])
+def test_a_number_of_the_front_page_that_the_database_does_not_hold_is_found(
+    site: TestPublisher, tmp_path: Path, table: str, column: str
+) -> None:
+    answers = front_page_answers(site)
+    other = pl.lit("no_difference") if column == "verdict" else pl.col(column) * 2 - 100
+    answers[table] = answers[table].with_columns(other.alias(column))
+    made = rebuilt(site, last_edition(site.warehouse), answers, tmp_path / "site")
+    assert main_of(made / "index.html") != main_of(site.settings.folders.site / "index.html")
+
+
+def test_the_pages_of_earlier_days_follow_from_what_the_newest_file_keeps_of_their_editions(
+    site: TestPublisher, tmp_path: Path
+) -> None:
+    with open_database(site.settings.folders.database) as database:
+        for entry in site.warehouse.editions():
+            assert entry.as_of is not None
+            edition = Draft(entry.number, entry.as_of, entry.inputs, is_new=False, made_at=entry.published_at)
+            answers = {
+                table.name: database.sql(f"FROM {table.name}_by_edition WHERE edition = {entry.number}").pl()
+                for table in (*_FRAMES, DECISIONS)
+            }
+            made = rebuilt(site, edition, answers, tmp_path / str(entry.number))
+            for page in ("index.html", "experiments/thanks.html"):
+                way = Path("as-of") / entry.as_of.isoformat() / page
+                assert main_of(made / way) == main_of(site.settings.folders.site / way), way
+                assert len(main_of(made / way)) > 1000
+
+
+def test_the_archive_lists_the_days_of_the_editions(site: TestPublisher) -> None:
+    shown = re.findall(r'href="as-of/([\d-]+)/index.html"', main_of(site.settings.folders.site / "archive.html"))
+    with open_database(site.settings.folders.database) as database:
+        days = database.sql("SELECT DISTINCT as_of::VARCHAR FROM editions ORDER BY 1 DESC").fetchall()
+    assert len(days) == 2
+    assert shown == [day for (day,) in days]
