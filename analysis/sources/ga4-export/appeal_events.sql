@@ -1,11 +1,14 @@
 -- Appeal events of a GA4 export: events named appeal_inserted, appeal_clicked and so on, with the test's parameters.
+-- The export turns a text of digits into a number: an id such as 2026 stands in int_value.
 -- Grain: event. Reads: landed. Parameters: $appeal_prefix, $surface.
 SELECT
     row_number,
     concat_ws('|', user_pseudo_id, event_timestamp, event_name, bundle_id, batch_index) AS event_id,
     make_timestamp(event_timestamp) AS occurred_at,
     user_pseudo_id AS reader_id,
-    param(event_params, 'experiment_id').string_value AS experiment_id,
+    coalesce(
+        param(event_params, 'experiment_id').string_value, CAST(param(event_params, 'experiment_id').int_value AS VARCHAR)
+    ) AS experiment_id,
     coalesce(
         param(event_params, 'variant_id').string_value, CAST(param(event_params, 'variant_id').int_value AS VARCHAR)
     ) AS variant_id,

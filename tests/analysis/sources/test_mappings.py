@@ -86,6 +86,17 @@ def test_the_nested_export_of_ga4_gives_pageviews_appeal_events_and_links(
     assert publisher.warehouse.ledger()["passed_over"].to_list() == [1, 0, 0]
 
 
+def test_ids_of_digits_alone_which_ga4_turns_into_numbers_are_read(publisher: TestPublisher) -> None:
+    source(publisher, "ga4-export")
+    event = ga4("appeal_inserted", 1, "g.1")
+    event["event_params"] = [
+        {"key": key, "value": {"string_value": None, "int_value": number}}
+        for key, number in (("experiment_id", 2026), ("variant_id", 1))
+    ]
+    ingested(publisher, "events_20261005.ndjson", encoded([event], "x.ndjson"))
+    assert stored(publisher, "appeal_events").select("experiment_id", "variant_id").rows() == [("2026", "1")]
+
+
 def test_a_day_of_ga4_that_is_delivered_again_replaces_the_day(publisher: TestPublisher) -> None:
     source(publisher, "ga4-export")
     publisher.land("web", encoded(GA4[:2], "x.ndjson"), "events_intraday_20261005.ndjson", day="2026-10-05")
