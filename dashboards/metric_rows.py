@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dashboards.blocks import Cell, Column, Query, Section, Table, TableRow
+from dashboards.experiment.gift_kinds import GIFT_KINDS
+from dashboards.experiment.robustness import VALUE_RULES
 from dashboards.phrasing.names import metric_name
 from dashboards.phrasing.voice import Voice
 from dashboards.phrasing.words import capital, plain, reason_words
@@ -10,7 +12,7 @@ from dashboards.reading import Comparison, Reading
 from dashboards.theme import Arm
 
 #: Metrics that other sections of the page show.
-_ELSEWHERE = ("conversion", "value", "average_gift")
+_ELSEWHERE = ("conversion", *GIFT_KINDS, "value", *VALUE_RULES, "average_gift")
 
 
 def other_metrics(reading: Reading, spoken: Voice) -> Section | None:

@@ -16,7 +16,7 @@ from dashboards.reading import Comparison, Range, Reading
 
 #: Points of a line, and comparisons in the folded table of days: beyond them a page grows heavy and nobody reads on.
 MOST_POINTS = 90
-MOST_COMPARISONS = 90
+MOST_COMPARISONS = 60
 
 
 def evidence_section(reading: Reading, spoken: Voice) -> Section | None:

@@ -1,8 +1,6 @@
-"""Money raised: settled value by wording, what it is worth, and what other value rules would say."""
+"""Money raised: settled value by wording, and what it is worth."""
 
 from __future__ import annotations
-
-import json
 
 from dashboards import svg
 from dashboards.blocks import Cell, Column, Section, Sentences, Table, TableRow
@@ -12,7 +10,7 @@ from dashboards.experiment.scales import RANGE_WORDS, any_range, difference_axis
 from dashboards.phrasing.names import metric_name
 from dashboards.phrasing.verdicts import verdict_words
 from dashboards.phrasing.voice import Voice
-from dashboards.phrasing.words import capital, givers_words, plain, reason_words, window_words, wording
+from dashboards.phrasing.words import capital, givers_words, plain, reason_words, window_words
 from dashboards.reading import Comparison, Range, Reading
 from dashboards.theme import Arm
 
@@ -42,7 +40,6 @@ def money_section(reading: Reading, spoken: Voice) -> Section:
         for text in (
             verdict_words(reading.result).money_line,
             _value_rule(reading, spoken) if has_money else "",
-            _other_rules(reading, spoken),
         )
         if text
     ]
@@ -75,7 +72,6 @@ def money_section(reading: Reading, spoken: Voice) -> Section:
                 "estimates",
                 "basis = 'exposed' AND segment_kind = 'all'",
             ),
-            (spoken.say("All checks with their limits"), "checks", "check_name = 'one_donor'"),
         ),
     )
 
@@ -171,55 +167,3 @@ def _value_rule(reading: Reading, spoken: Voice) -> str:
         "{amount} is a description: it is not compared, since the wording chooses who gives.", amount=words.amount
     )
     return f"{counts} {is_description}"
-
-
-def _other_rules(reading: Reading, spoken: Voice) -> str:
-    arm = reading.challenger
-    main = None if arm is None else reading.comparison(arm.id, "value")
-    if arm is None or main is None or main.difference is None:
-        return ""
-    rules = {
-        "value_uncapped": spoken.say("without the cap"),
-        "value_annualised": spoken.say("with monthly payments counted for a year"),
-    }
-    said, turned = [], []
-    for metric, name in rules.items():
-        other = reading.comparison(arm.id, metric)
-        if other is None or other.difference is None:
-            continue
-        said.append(spoken.say("{rule} {value}", rule=name, value=spoken.difference(metric, other.difference)))
-        if other.difference * main.difference < 0:
-            turned.append(name)
-    without = _without_the_largest(reading, arm)
-    if without is not None:
-        name = spoken.say("without its largest {giver}", giver=spoken.words.giver)
-        base = main.number("mean_control")
-        if base:
-            said.append(
-                spoken.say("{rule} {value}", rule=name, value=spoken.difference("value", without * base * 1_000))
-            )
-        if without * main.difference < 0:
-            turned.append(name)
-    if not said:
-        return ""
-    verdict = (
-        spoken.say("The sign turns {rules}: look before you decide.", rules=spoken.listed(turned))
-        if turned
-        else spoken.say("The sign stays the same.")
-    )
-    text = spoken.say(
-        "Under other rules the difference of {wording} is {values}.",
-        wording=wording(arm, spoken),
-        values=spoken.listed(said),
-    )
-    return f"{text} {verdict}"
-
-
-def _without_the_largest(reading: Reading, arm: Arm) -> float | None:
-    """The lift of a variant without its own largest giver, from the trust check; None where it was not asked."""
-    for row in reading.result.checks.to_dicts():
-        if row["check_name"] == "one_donor" and row["variant_id"] == arm.id and row["detail"]:
-            found = json.loads(row["detail"]).get("lift_without")
-            value = found.get(arm.id) if isinstance(found, dict) else None
-            return float(value) if isinstance(value, int | float) else None
-    return None

@@ -11,12 +11,14 @@ from dashboards.blocks import Page, sections
 from dashboards.counted_readers import counted_readers
 from dashboards.experiment.evidence import evidence_section
 from dashboards.experiment.funnel import funnel_section
+from dashboards.experiment.gift_kinds import gift_kinds_section
 from dashboards.experiment.guardrails import guardrails_section
 from dashboards.experiment.hero import hero_caption, ranges_drawing
 from dashboards.experiment.key_figures import key_figures
 from dashboards.experiment.lift import lift_section
 from dashboards.experiment.money import money_section
 from dashboards.experiment.plan import plan_section
+from dashboards.experiment.robustness import robustness_section
 from dashboards.experiment.segments import segments_section
 from dashboards.experiment.texts import texts_section
 from dashboards.experiment.trust import trust_section
@@ -65,6 +67,8 @@ def experiment_report(result: ExperimentResult) -> Page:
             evidence_section(reading, spoken),
             funnel_section(reading, spoken),
             lift_section(reading, spoken),
+            gift_kinds_section(reading, spoken),
+            robustness_section(reading, spoken),
             segments_section(reading, spoken),
             guardrails_section(reading, spoken),
             other_metrics(reading, spoken),

@@ -50,8 +50,8 @@ def segments_section(reading: Reading, spoken: Voice) -> Section | None:
         Column(
             say("Difference"),
             say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
-            "strip",
-            svg.strip_axis(axis),
+            "strip" if drawn else "text",
+            svg.strip_axis(axis) if drawn else None,
         ),
         *(
             [Column(say("To expect"), say("drawn towards the other groups; range for one look"), "number")]

@@ -169,10 +169,16 @@ def tell(story: Story, audience: Audience = AUDIENCE, edition: Edition = EDITION
             "conversion",
             "value_uncapped",
             "value_annualised",
+            *(["conversion_once", "conversion_recurring"] if story.surface == "donation" else []),
             *(["pageviews", "dismissed"] if as_of else []),
         ):
             variants += [_variant_row(story, day, metric, index, arms) for index in range(len(arms))]
             estimates += [_estimate_row(story, day, metric, index, arms) for index in range(1, len(arms))]
+    if as_of:
+        estimates += [
+            {**_estimate_row(story, days[-1], "value", index, story.arms), "basis": "viewed"}
+            for index in range(1, len(story.arms))
+        ]
     if story.segments:
         for segment, share in (("phone", 0.61), ("desktop", 0.34), ("tablet", 0.05)):
             arms = [replace(arm, n=round(arm.n * share), x=round(arm.x * share)) for arm in story.arms]
@@ -264,8 +270,9 @@ def _moments(story: Story, metric: str, arm: Arm) -> tuple[float, float | None, 
     """Mean per reader, its standard error (None without spread) and the readers above 0."""
     if arm.n == 0:
         return 0.0, None, 0
-    if metric in ("conversion", "dismissed"):
-        rate = arm.x / arm.n if metric == "conversion" else arm.dismissed
+    if metric == "dismissed" or metric.startswith("conversion"):
+        share = {"conversion_once": 0.78, "conversion_recurring": 0.24}.get(metric, 1.0)
+        rate = arm.dismissed if metric == "dismissed" else share * arm.x / arm.n
         return rate, math.sqrt(rate * (1 - rate) / arm.n), round(rate * arm.n)
     if metric == "pageviews":
         return arm.pageviews, arm.pageviews * 1.4 / math.sqrt(arm.n), arm.n
@@ -362,6 +369,22 @@ def _estimate_row(story: Story, day: date | None, metric: str, index: int, arms:
     }
 
 
+def _one_donor(story: Story, day: date | None) -> list[dict[str, object]]:
+    """The largest giver of each wording, with the lifts that concern it: its own, and every one for the control's."""
+    lifts = {
+        str(row["variant_id"]): lift
+        for index in range(1, len(story.arms))
+        if isinstance(lift := (row := _estimate_row(story, day, "value", index, story.arms)).get("lift"), float)
+    }
+    rows = []
+    for name in IDS[: len(story.arms)]:
+        concerned = {other: lift for other, lift in lifts.items() if name in (other, IDS[0])}
+        moved = {other: (1 + lift) * (1 / 0.988 if name == IDS[0] else 0.988) - 1 for other, lift in concerned.items()}
+        detail = json.dumps({"share": 0.012, "lift": concerned, "lift_without": moved})
+        rows.append({"check_name": "one_donor", "status": "pass", "variant_id": name, "statistic": 0.012, "warn_at": 0.1, "detail": detail})  # fmt: skip
+    return rows
+
+
 def _checks(story: Story, day: date | None) -> list[dict[str, object]]:
     total = sum(arm.n for arm in story.arms) or 1
     share = 1 / len(story.arms)
@@ -374,7 +397,7 @@ def _checks(story: Story, day: date | None) -> list[dict[str, object]]:
         {"check_name": "contamination", "status": "pass", "statistic": 0.0002, "warn_at": 0.001, "block_at": 0.01, "detail": json.dumps({"share": 0.0002})},
         {"check_name": "denominator", "status": "pass", "statistic": -1.1, "detail": "{}"},
         {"check_name": "basis_agreement", "status": "pass", "detail": "{}"},
-        {"check_name": "one_donor", "status": "pass", "statistic": 0.012, "warn_at": 0.1, "detail": json.dumps({"share": 0.012})},
+        *_one_donor(story, day),
         {"check_name": "maturity", "status": "pass", "statistic": 0.21, "detail": json.dumps({"share": 0.21})},
         {"check_name": "before_the_test", "status": "not_applicable", "reason": "no_visits_before"},
     ]  # fmt: skip

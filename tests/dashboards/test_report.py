@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import polars as pl
 import pytest
 
-from dashboards.blocks import Cards, Definitions, Lines, Page, Section, Sentences, Table
+from analysis.experiment_result import ExperimentResult
+from dashboards.blocks import Cards, Definitions, Lines, Page, Section, Sentences, Table, TableRow
 from dashboards.experiment.page import experiment_report
 from dashboards.phrasing.voice import voice
 from dashboards.reading import DAYS_PER_MONTH, Reading, money_at_stake
@@ -23,6 +25,8 @@ ORDER = [
     "evidence",
     "funnel",
     "split",
+    "kinds",
+    "robustness",
     "groups",
     "cost",
     "metrics",
@@ -165,14 +169,58 @@ def test_a_page_without_a_database_behind_it_names_no_query() -> None:
     assert not any(found.queries for found in experiment_report(tell(builders.WITHOUT_DATES)).sections)
 
 
-def test_the_other_value_rules_say_when_the_sign_turns() -> None:
-    result = tell(builders.BEST_BET)
-    steady = texts(experiment_report(result), "money")
-    assert "The sign stays the same." in steady
-    turned = result.estimates.with_columns(
-        pl.when(pl.col("metric") == "value_uncapped").then(-pl.col("difference_per_1000").abs()).otherwise(pl.col("difference_per_1000")).alias("difference_per_1000")
-    )  # fmt: skip
-    assert "The sign turns without the cap" in texts(experiment_report(replace(result, estimates=turned)), "money")
+def conclusions(result: ExperimentResult, variant: str = "B") -> dict[str, str]:
+    rows = section_rows(experiment_report(result), "robustness")
+    return {row.head.text: row.cells[-1].text for row in rows if row.letter == variant}
+
+
+def with_metric(result: ExperimentResult, metric: str, **columns: float) -> ExperimentResult:
+    """The result with other numbers in one metric's comparisons."""
+    changed = [
+        pl.when(pl.col("metric") == metric).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
+        for name, value in columns.items()
+    ]
+    return replace(result, estimates=result.estimates.with_columns(changed))
+
+
+def test_other_rules_stand_in_a_table_with_what_they_conclude() -> None:
+    proven, bet = tell(builders.PROVEN), tell(builders.BEST_BET)
+    assert conclusions(proven) == {
+        "As registered": "what is compared",
+        "Without the cap": "Yes: clear of zero",
+        "Monthly payments counted for a year": "Yes: clear of zero",
+        "Only readers who saw the appeal": "Yes: clear of zero",
+        "Without its largest contributor": "The same sign",
+        "Without the largest contributor of the current wording": "The same sign",
+    }
+    assert conclusions(bet)["Without the cap"] == "Yes: not clear of zero"
+    assert "The sign stays the same." in texts(experiment_report(bet), "robustness")
+
+
+def test_a_rule_that_concludes_otherwise_says_how() -> None:
+    proven, bet = tell(builders.PROVEN), tell(builders.BEST_BET)
+    turned = with_metric(proven, "value_uncapped", difference_per_1000=-900.0, difference_low=-2_000.0, difference_high=100.0)  # fmt: skip
+    assert conclusions(turned)["Without the cap"] == "No: the sign turns"
+    assert "In 2 rows the sign turns: look before you decide." in texts(experiment_report(turned), "robustness")
+    faint = with_metric(bet, "value_uncapped", difference_per_1000=-90.0, difference_low=-2_000.0)
+    assert conclusions(faint)["Without the cap"] == "The sign turns; neither is clear of zero"
+    weaker = with_metric(proven, "value_uncapped", difference_low=-10.0)
+    assert conclusions(weaker)["Without the cap"] == "Weaker: no longer clear of zero"
+    clearer = with_metric(bet, "value_uncapped", difference_low=10.0)
+    assert conclusions(clearer)["Without the cap"] == "Clearer: only here clear of zero"
+
+
+def test_who_gave_once_and_who_gave_regularly_stand_apart() -> None:
+    page = experiment_report(tell(builders.PROVEN))
+    control, because, _ = section_rows(page, "kinds")
+    assert [cell.text for cell in control.cells] == ["462", "—", "142", "—", "24%"]
+    assert because.cells[1].text == "+104"
+    assert because.cells[1].note == "+53 to +161"
+    assert not any("Gave once" in row.head.text for row in section_rows(page, "metrics"))
+
+
+def section_rows(page: Page, name: str) -> list[TableRow]:
+    return [row for found in page.sections if found.id == name for block in found.blocks if isinstance(block, Table) for row in block.rows]  # fmt: skip
 
 
 def test_cards_show_what_differs_part_by_part() -> None:
@@ -233,12 +281,19 @@ def test_every_code_of_the_rule_is_said_in_words() -> None:
     assert codes <= set(_DECISION_STEPS)
 
 
-def test_a_result_is_shown_without_its_largest_gift() -> None:
+def test_a_result_is_shown_without_its_largest_gift_under_the_rule_that_was_registered() -> None:
     result = tell(builders.PROVEN)
-    row = {"experiment_id": "x", "check_name": "one_donor", "variant_id": "b", "status": "pass", "detail": '{"share": 0.02, "lift_without": {"b": 0.1}}'}  # fmt: skip
-    checks = pl.DataFrame([row], schema=result.checks.schema)
-    said = texts(experiment_report(replace(result, checks=checks)), "money")
-    assert "without its largest contributor +£15.62" in said
+    lift = Reading(result).comparisons["value", "b"].number("lift")
+    assert lift is not None
+    details = [
+        json.dumps({"share": 0.02, "lift": {"b": told}, "lift_without": {"b": without}})
+        for told, without in ((lift + 0.01, 0.5), (lift, 0.1))
+    ]
+    rows = [{"experiment_id": "x", "check_name": "one_donor", "variant_id": "b", "status": "pass", "detail": detail} for detail in details]  # fmt: skip
+    checks = pl.DataFrame(rows, schema=result.checks.schema)
+    found = section_rows(experiment_report(replace(result, checks=checks)), "robustness")
+    (row,) = [row for row in found if row.head.text.startswith("Without its largest")]
+    assert [cell.text for cell in row.cells] == ["+£15.62", "no range", "The same sign"]
 
 
 def test_groups_are_drawn_towards_each_other_only_from_four_on() -> None:
