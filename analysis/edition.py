@@ -257,7 +257,8 @@ def previous_effects(warehouse: Warehouse, edition: Draft) -> pl.DataFrame | Non
     """What the edition before said of every trait of wording; None where none did."""
     before = [entry.number for entry in warehouse.editions() if entry.number < edition.number]
     parts = warehouse.parts(WORDING_EFFECTS.name, [str(before[-1])]) if before else []
-    return pl.read_parquet(parts[0].path) if parts else None
+    # An edition made before a column existed has none of it.
+    return pl.concat([WORDING_EFFECTS.frame(), pl.read_parquet(parts[0].path)], how="diagonal") if parts else None
 
 
 def audience_of(settings: Settings, experiments: Sequence[Experiment] = ()) -> Audience:
@@ -281,7 +282,7 @@ def stamp_of(edition: Draft) -> Edition:
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
-    from analysis.wording.findings import effects_table, find
+    from analysis.wording.findings import effects_table, find_all
 
     kept = warehouse.parts(WORDING_EFFECTS.name, [str(edition.number)])
     if not kept or kept[0].inputs != edition.inputs:
@@ -290,7 +291,7 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
             edition,
             {
                 APPEAL_PARTS.name: appeal_parts(experiments),
-                WORDING_EFFECTS.name: effects_table(find(past_of(warehouse, experiments, edition))),
+                WORDING_EFFECTS.name: effects_table(*find_all(past_of(warehouse, experiments, edition))),
             },
         )
     # A further table of the edition joins here, with its declaration.

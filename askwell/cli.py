@@ -292,6 +292,12 @@ def wording(
         Path | None,
         typer.Option("--against", help="The text that it would be tested against, as a file of the same form."),
     ] = None,
+    surface: Annotated[
+        str | None,
+        typer.Option(
+            "--surface", help="Where the draft shall stand, such as donation; that of most past tests without it."
+        ),
+    ] = None,
     language: Annotated[
         str | None,
         typer.Option("--language", help="Language of the draft, such as en; that of most past texts without it."),
@@ -301,7 +307,7 @@ def wording(
     """Ask past tests about a draft: near texts, what its traits did, what to test."""
     from askwell.wording import run_wording
 
-    run_wording(draft, settings, against=against, language=language, as_json=json)
+    run_wording(draft, settings, against=against, surface=surface, language=language, as_json=json)
 
 
 @app.command()

@@ -27,21 +27,35 @@ _REASONS = {
 }
 
 
-def run_wording(draft: Path, settings_file: Path, *, against: Path | None, language: str | None, as_json: bool) -> None:
+def run_wording(
+    draft: Path,
+    settings_file: Path,
+    *,
+    against: Path | None,
+    surface: str | None,
+    language: str | None,
+    as_json: bool,
+) -> None:
     """Print what the past says to the draft; never one score.
 
     Raises:
         DraftError: the draft, or the text it is held against, cannot be read.
         NothingToReport: no edition has been published yet.
+        DraftError: there is no past test on the surface.
     """
-    from analysis.wording.drafts import advise, read_draft
-    from analysis.wording.findings import find
+    from analysis.wording.drafts import DraftError, advise, read_draft
+    from analysis.wording.findings import find, surfaces
+    from dashboards.phrasing.words import plain
 
     new, current = read_draft(draft), None if against is None else read_draft(against)
     settings = read_settings(settings_file)
     warehouse = Warehouse(settings)
     experiments = read_registry(settings.folders.experiments)
-    findings = find(past_of(warehouse, experiments, last_edition(warehouse)), language=language)
+    past = past_of(warehouse, experiments, last_edition(warehouse))
+    known = surfaces(past)
+    if surface is not None and surface not in known:
+        raise DraftError(f"--surface {surface!r} has no past test; there are tests on {', '.join(map(plain, known))}.")
+    findings = find(past, surface=surface, language=language)
     advice = advise(findings, new, current)
     if as_json:
         typer.echo(json.dumps(_as_json(findings, advice), ensure_ascii=False, default=str))
@@ -52,8 +66,9 @@ def run_wording(draft: Path, settings_file: Path, *, against: Path | None, langu
 def _lines(findings: Findings, advice: DraftAdvice, *, has_other: bool) -> Iterator[str]:
     from dashboards.phrasing.words import plain
 
-    yield f"Past tests in language {findings.language} that speak: {findings.tests:,}." + (
-        f" Left out because a trust check blocks: {len(findings.excluded):,}." if findings.excluded else ""
+    yield (
+        f"Past tests on surface {plain(findings.surface, 40)} in language {findings.language} that speak: {findings.tests:,}."
+        + (f" Left out because a trust check blocks: {len(findings.excluded):,}." if findings.excluded else "")
     )
     yield _prediction(findings)
     yield ""
@@ -130,6 +145,7 @@ def _as_json(findings: Findings, advice: DraftAdvice) -> dict[str, object]:
     )
     shown = ("test_id", "arm_id", "text", "readers", "conversions", "ended", "origin")
     return {
+        "surface": findings.surface,
         "language": findings.language,
         "tests": findings.tests,
         "excluded_tests": list(findings.excluded),

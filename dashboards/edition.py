@@ -22,7 +22,7 @@ from analysis.registry import Experiment
 from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SPECIAL_READERS, TIED_GIFTS, VARIANT_RESULTS
 from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
-from analysis.wording.findings import find
+from analysis.wording.findings import find_all
 from dashboards.blocks import Page
 from dashboards.brief import brief_letter
 from dashboards.dictionary import dictionary_report
@@ -50,9 +50,9 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
 
 
 def _wording(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> Page:
-    findings = find(past_of(warehouse, experiments, edition))
+    first, *others = find_all(past_of(warehouse, experiments, edition))
     return wording_report(
-        findings, audience_of(warehouse.settings), stamp_of(edition), previous_effects(warehouse, edition)
+        first, audience_of(warehouse.settings), stamp_of(edition), previous_effects(warehouse, edition), others
     )
 
 

@@ -40,17 +40,25 @@ _ORDER = ("confirmed", "contradicted", "leaning", "open")
 #: Traits with examples in the playbook, and characters of an example.
 MOST_EXAMPLES, LONGEST_TEXT = 12, 400
 
+#: Surfaces that are told apart from the first at most; the table of the database has all.
+MOST_SURFACES = 12
+
 
 def wording_report(
-    findings: Findings, audience: Audience, edition: Edition, previous: pl.DataFrame | None = None
+    findings: Findings,
+    audience: Audience,
+    edition: Edition,
+    previous: pl.DataFrame | None = None,
+    others: Sequence[Findings] = (),
 ) -> Page:
     """Return the page on what the tests say about wording.
 
     Args:
-        findings: What is known.
+        findings: What is known on the surface with most tests.
         audience: For whom.
         edition: Of which the page is.
         previous: `WORDING_EFFECTS` of the edition before; None where there is none.
+        others: What is known on other surfaces: told apart, in a line each.
     """
     spoken = voice(audience)
     say, found = spoken.say, findings.outcomes["conversion"]
@@ -76,6 +84,7 @@ def wording_report(
             _money(findings, spoken),
             _playbook(findings, spoken),
             _unknown(findings, spoken),
+            _other_surfaces(findings, others, spoken),
             _limits(findings, spoken),
         ),
     )
@@ -128,7 +137,9 @@ def _changes(findings: Findings, previous: pl.DataFrame | None, spoken: Voice) -
         return ()
     before = {
         str(row["trait"]): str(row["status"])
-        for row in previous.filter(pl.col("outcome") == "conversion").iter_rows(named=True)
+        for row in previous.filter(
+            (pl.col("surface") == findings.surface) & (pl.col("outcome") == "conversion")
+        ).iter_rows(named=True)
     }
     said = []
     rows = findings.outcomes["conversion"].effects.table.to_dicts()
@@ -246,7 +257,7 @@ def _traits(findings: Findings, found: OutcomeFindings, spoken: Voice) -> Sectio
         heading,
         (_forest("traits-chart", findings, rows, spoken), _trait_table(findings, rows, spoken, say("Effect of each trait on conversion"))),
         lead=say("Change of the conversion rate inside tests, for a text with the trait against one without, or for one unit more. What went together, not what caused it."),
-        queries=(Query(say("Every trait, with its standard error"), "FROM wording_effects WHERE outcome = 'conversion'"),),
+        queries=(Query(say("Every trait, with its standard error"), f"FROM wording_effects WHERE surface = {_quoted(findings.surface)} AND outcome = 'conversion'"),),
         data=_data(rows),
     )  # fmt: skip
 
@@ -267,7 +278,7 @@ def _money(findings: Findings, spoken: Voice) -> Section | None:
     table = _trait_table(findings, rows, spoken, say("Effect of each trait on settled value per reader"))
     return Section(
         "money", heading, (Sentences((said,)), table) if rows else (Sentences((said,)),),
-        queries=(Query(say("Every trait, with its standard error"), "FROM wording_effects WHERE outcome = 'value'"),),
+        queries=(Query(say("Every trait, with its standard error"), f"FROM wording_effects WHERE surface = {_quoted(findings.surface)} AND outcome = 'value'"),),
         data=_data(rows) if rows else (),
     )  # fmt: skip
 
@@ -452,29 +463,52 @@ def _unknown(findings: Findings, spoken: Voice) -> Section | None:
     )  # fmt: skip
 
 
+def _other_surfaces(findings: Findings, others: Sequence[Findings], spoken: Voice) -> Section | None:
+    if not others:
+        return None
+    say = spoken.say
+    rows = tuple(
+        TableRow(
+            Cell(plain(one.surface, 40)),
+            (Cell(spoken.count(one.tests)), Cell(_told_apart(one.outcomes["conversion"].judged, spoken))),
+        )
+        for one in others[:MOST_SURFACES]
+    )
+    return Section(
+        "surfaces",
+        say("Other surfaces, kept apart"),
+        (Table(say("What is known on each"), (Column(say("Surface")), Column(say("Tests"), "", "number"), Column(say("Do words predict?"))), rows),),
+        lead=say(
+            "This page is about “{name}”. A gift, a subscription and a click on a headline are different things, and are not added up. askwell wording --surface asks about another one.",
+            name=plain(findings.surface, 40),
+        ),
+        queries=(Query(say("Every trait on every surface"), "FROM wording_effects ORDER BY surface, q"),),
+    )  # fmt: skip
+
+
+def _told_apart(judged: OutOfSample | NotJudged, spoken: Voice) -> str:
+    if isinstance(judged, NotJudged):
+        return spoken.say("Too early")
+    if judged.predicts:
+        return spoken.say("In {share} of pairs of later tests (range {low} to {high})", **_shares(judged, spoken))
+    return spoken.say("No better than chance (range {low} to {high})", **_shares(judged, spoken))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _limits(findings: Findings, spoken: Voice) -> Section:
     say = spoken.say
     said: list[str] = [
         say("Wordings were not given to tests by chance: a trait that came with a season, a topic or another trait cannot be told from it. These are associations inside tests. Only a test that varies a trait alone shows a cause."),
         say("Traits are coded by rules for texts in {language}, written before any result was seen. Irony, pictures and layout are not coded.", language=findings.language),
     ]  # fmt: skip
-    kinds = findings.arms.group_by("surface").agg(pl.col("test_id").n_unique().alias("tests"))
-    if kinds.height > 1:
-        named = [
-            f"{plain(str(row['surface'] or '—'))} ({spoken.count(row['tests'])})"
-            for row in kinds.sort("tests", "surface", descending=[True, False]).iter_rows(named=True)
-        ]
-        said.append(
-            say(
-                "Tests of several kinds are taken together, as if words worked alike in all of them: {kinds}.",
-                kinds=spoken.listed(named),
-            )
-        )
     if findings.excluded:
         said.append(
             spoken.say_n(
-                "{count} test is left out because a trust check blocks it.",
-                "{count} tests are left out because a trust check blocks them.",
+                "Over all surfaces, {count} test is left out because a trust check blocks it.",
+                "Over all surfaces, {count} tests are left out because a trust check blocks them.",
                 len(findings.excluded),
             )
         )

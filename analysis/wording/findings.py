@@ -34,6 +34,9 @@ PAST_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "origin": pl.String,
 }
 
+#: Surface of past tests that do not say where their appeals stood.
+UNKNOWN_SURFACE = "unknown"
+
 #: What is asked of the traits, in the order of pages: money is what counts, conversion is what can be told sooner.
 OUTCOMES = ("conversion", "value")
 
@@ -74,17 +77,19 @@ class Example:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that is known of wording.
+    """All that is known of wording on one surface: a click on a headline is no gift, and a gift is no subscription.
 
     Attributes:
+        surface: Where the appeals stood, and with it what was counted.
         language: The language whose texts were coded: the one with most arms among those with a lexicon.
         arms: The arms of that language, `PAST_SCHEMA` and a Float64 column a trait.
         traits: What the columns mean.
         outcomes: By outcome.
-        excluded: Tests left out because a trust check blocks.
+        excluded: Tests left out because a trust check blocks, of all surfaces.
         uncoded: Arms left out because their language is another one, or their words are not known.
     """
 
+    surface: str
     language: str
     arms: pl.DataFrame
     traits: tuple[Trait, ...]
@@ -177,13 +182,30 @@ def imported_past(imports: Mapping[str, pl.DataFrame]) -> Past:
     return Past(pl.concat(frames), tuple(excluded))
 
 
-def find(past: Past, *, language: str | None = None) -> Findings:
-    """Return what the past says about wording.
+def surfaces(past: Past) -> tuple[str, ...]:
+    """Return the surfaces of the past, that with most tests first; `UNKNOWN_SURFACE` alone where there is no test."""
+    counted = _placed(past).group_by("surface").agg(tests=pl.col("test_id").n_unique())
+    return tuple(counted.sort(["tests", "surface"], descending=[True, False])["surface"]) or (UNKNOWN_SURFACE,)
+
+
+def find_all(past: Past) -> tuple[Findings, ...]:
+    """Return what the past says about wording, a surface each, that with most tests first."""
+    return tuple(find(past, surface=surface) for surface in surfaces(past))
+
+
+def find(past: Past, *, surface: str | None = None, language: str | None = None) -> Findings:
+    """Return what the past says about wording on one surface.
 
     Args:
+        surface: Where the appeals stood; that with most tests where None.
         language: Code texts of this language, such as `en`; the most frequent one with a lexicon where None.
     """
-    arms = past.arms.with_columns(base=pl.col("language").str.to_lowercase().str.split("-").list.first())
+    place = surfaces(past)[0] if surface is None else surface
+    arms = (
+        _placed(past)
+        .filter(pl.col("surface") == place)
+        .with_columns(base=pl.col("language").str.to_lowercase().str.split("-").list.first())
+    )
     spoken = language.split("-")[0].lower() if language else _most_spoken(arms)
     chosen = arms.filter((pl.col("base") == spoken) & pl.col("text").is_not_null()).drop("base")
     coded = code_texts(chosen["text"], spoken, lowest_amount=chosen["lowest_amount"])
@@ -201,16 +223,19 @@ def find(past: Past, *, language: str | None = None) -> Findings:
         )
         for outcome in OUTCOMES
     }
-    return Findings(spoken, table, traits, outcomes, past.excluded, arms.height - table.height)
+    return Findings(place, spoken, table, traits, outcomes, past.excluded, arms.height - table.height)
 
 
-def effects_table(findings: Findings) -> pl.DataFrame:
-    """Return the effects of every outcome, schema `WORDING_EFFECTS`."""
+def effects_table(*pools: Findings) -> pl.DataFrame:
+    """Return the effects on every surface and outcome, schema `WORDING_EFFECTS`."""
     return pl.concat(
         [
             WORDING_EFFECTS.frame(),
             *(
-                found.effects.table.select(pl.lit(outcome).alias("outcome"), *TRAIT_EFFECT_SCHEMA)
+                found.effects.table.select(
+                    pl.lit(findings.surface).alias("surface"), pl.lit(outcome).alias("outcome"), *TRAIT_EFFECT_SCHEMA
+                )
+                for findings in pools
                 for outcome, found in findings.outcomes.items()
             ),
         ]
@@ -248,6 +273,10 @@ def examples(findings: Findings, trait_id: str) -> tuple[Example | None, Example
 
     best, worst = pairs.row(-1, named=True), pairs.row(0, named=True)
     return (example(best) if best["z"] > 0 else None), (example(worst) if worst["z"] < 0 else None)
+
+
+def _placed(past: Past) -> pl.DataFrame:
+    return past.arms.with_columns(pl.col("surface").fill_null(UNKNOWN_SURFACE))
 
 
 def _most_spoken(arms: pl.DataFrame) -> str:

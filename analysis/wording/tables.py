@@ -11,8 +11,12 @@ PAST_ARMS = "past_arms"
 
 WORDING_EFFECTS = ResultTable(
     "wording_effects",
-    "outcome, trait of the wording",
+    "surface, outcome, trait of the wording",
     {
+        "surface": (
+            pl.String,
+            "Where the appeals stood: a gift, a subscription and a click are not taken together. `unknown`: not said.",
+        ),
         "outcome": (pl.String, "`conversion`, or settled `value` per reader."),
         "trait": (pl.String, "Trait; its meaning stands in the lexicon of its language."),
         "status": (pl.String, "`confirmed`, `leaning`, `contradicted`, `open` or `unknown`."),

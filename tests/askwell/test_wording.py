@@ -61,6 +61,10 @@ def test_a_history_that_is_imported_makes_an_edition_a_page_and_an_answer(runnin
     assert traits["gratitude"]["low"] < traits["gratitude"]["expected_lift"] < traits["gratitude"]["high"]
     assert traits["deadline"]["expected_lift"] is None
     assert answer["neighbours"][0]["origin"] in ("old", "own")
+    assert answer["surface"] == "unknown", "the file did not say where its appeals stood"
+    nowhere = askwell("wording", text, "--surface", "moon", cwd=running.folder, ok=False)
+    assert nowhere.returncode == 1
+    assert "--surface 'moon' has no past test; there are tests on unknown" in nowhere.stderr
     said = askwell("wording", text, cwd=running.folder).stdout
     assert "Effects are what went together inside past tests, not causes" in said
     assert "score" not in said

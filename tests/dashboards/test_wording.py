@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser
 
-from analysis.wording.findings import Past, effects_table, find
+from analysis.wording.findings import Past, effects_table, find, find_all
 from dashboards.html import StaticFiles, render
 from dashboards.site import build_site
 from dashboards.wording import wording_report
@@ -42,7 +42,7 @@ def test_the_page_says_that_words_predict_then_shows_traits_examples_and_limits(
         "limits",
     ]
     text = text_of(page)
-    assert "1 test is left out because a trust check blocks it." in text
+    assert "Over all surfaces, 1 test is left out because a trust check blocks it." in text
     assert "Thank you for reading" in text
     assert "q under 0.001" in text
 
@@ -60,12 +60,16 @@ def test_words_that_do_not_predict_are_said_not_to() -> None:
     assert page.badge.words == "Words do not predict"
 
 
-def test_tests_of_several_kinds_taken_together_are_named(past: Past) -> None:
+def test_another_surface_is_told_apart_and_not_added_up(past: Past) -> None:
     mixed = past.arms.with_columns(
-        surface=pl.when(pl.col("test_id") < "t0010").then(pl.lit("paywall")).otherwise("surface")
+        surface=pl.when(pl.col("test_id") < "t0100").then(pl.lit("pay<wall")).otherwise("surface")
     )
-    assert "donation (290) and paywall (10)" in text_of(wording_report(find(Past(mixed)), AUDIENCE, EDITION))
-    assert "several kinds" not in text_of(wording_report(find(past), AUDIENCE, EDITION))
+    first, *others = find_all(Past(mixed))
+    page = wording_report(first, AUDIENCE, EDITION, others=others)
+    assert "This page is about “donation”." in text_of(page)
+    assert "pay<wall" in text_of(page)
+    assert "<wall" not in render(page, FILES, stamp=None)
+    assert [section.id for section in wording_report(find(past), AUDIENCE, EDITION).sections].count("surfaces") == 0
 
 
 def test_a_trait_whose_status_changed_is_told(past: Past) -> None:

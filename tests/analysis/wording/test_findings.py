@@ -16,6 +16,7 @@ from analysis.wording.findings import (
     effects_table,
     examples,
     find,
+    find_all,
     imported_past,
     own_past,
 )
@@ -81,6 +82,25 @@ def test_the_table_is_that_of_the_database(findings: Findings) -> None:
     table = effects_table(findings)
     assert table.schema == pl.Schema(WORDING_EFFECTS.schema)
     assert set(table["outcome"]) == {"conversion", "value"}
+
+
+def test_a_click_on_a_headline_is_not_added_to_a_gift() -> None:
+    """Thanks raise gifts and lower clicks: taken together they would seem to do little."""
+    gifts = simulated_past(150).arms
+    clicks = simulated_past(100, effects={"gratitude": -0.3}, seed=8).arms.with_columns(
+        surface=pl.lit("headline"), test_id=pl.lit("h") + pl.col("test_id")
+    )
+    unsaid = simulated_past(3).arms.with_columns(
+        surface=pl.lit(None, dtype=pl.String), test_id=pl.lit("u") + pl.col("test_id")
+    )
+    pools = find_all(Past(pl.concat([clicks, unsaid, gifts])))
+    assert [(pool.surface, pool.tests) for pool in pools] == [("donation", 150), ("headline", 100), ("unknown", 3)]
+    table = effects_table(*pools).filter((pl.col("trait") == "gratitude") & (pl.col("outcome") == "conversion"))
+    lifts = dict(table.select("surface", "lift").iter_rows())
+    assert lifts["donation"] > 0.1
+    assert lifts["headline"] < -0.2
+    assert lifts["unknown"] is None
+    assert effects_table(pools[0]).equals(effects_table(find(Past(gifts))))
 
 
 def test_texts_of_another_language_are_counted_and_not_coded() -> None:
