@@ -13,7 +13,7 @@ import pytest
 from analysis.checking import files_out_of_balance
 from analysis.errors import SettingsError
 from analysis.sources.mapping import mapping_names, source_mapping
-from tests.builders import TestPublisher, encoded
+from tests.builders import TestPublisher, encoded, gift
 
 
 def source(publisher: TestPublisher, mapping: str, more: str = "") -> None:
@@ -84,6 +84,14 @@ def test_the_nested_export_of_ga4_gives_pageviews_appeal_events_and_links(
     assert stored(publisher, "pageviews")["article_id"].to_list() == ["https://news.example/a"]
     assert refusals(publisher) == {"unknown_variant": 1}
     assert publisher.warehouse.ledger()["passed_over"].to_list() == [1, 0, 0]
+
+
+def test_a_gift_that_names_the_account_is_of_the_browser_that_logged_in(publisher: TestPublisher) -> None:
+    source(publisher, "ga4-export")
+    publisher.land("contributions", [gift("10-05 13:00", "account:77", contribution_id="g1")])
+    publisher.land("web", encoded(GA4, "x.ndjson"), "events_20261005.ndjson")
+    publisher.ingest()
+    assert stored(publisher, "contributions")["reader_key"][0] == stored(publisher, "identity_links")["linked_key"][0]
 
 
 def test_ids_of_digits_alone_which_ga4_turns_into_numbers_are_read(publisher: TestPublisher) -> None:
