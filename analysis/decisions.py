@@ -6,6 +6,7 @@ expected loss in money. Nothing is estimated here except when an answer may be e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -80,7 +81,9 @@ def decide(
     if variant_results.is_empty():
         return DECISIONS.frame()
     board = _Board.of(estimates, variant_results, checks, plans, guardrails, days, metrics)
-    return DECISIONS.frame(board.rows())
+    rows = board.rows()
+    # By columns: from dictionaries Polars reads each value of each row by its name.
+    return pl.DataFrame({name: [row[name] for row in rows] for name in DECISIONS.schema}, schema=DECISIONS.schema)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class _Board:
     reason: list[str | None]
     proven_at: dict[tuple[str, str], date]
     days: list[int | None]
-    contributors: Array
+    fewest: list[int | None]
     mean: Array
     se: Array
     loss: Array
@@ -180,14 +183,15 @@ class _Board:
             .iter_rows()
         )
         as_of: list[date | None] = last["as_of"].to_list()
+        variants: list[list[str]] = (
+            columns.group_by("row", maintain_order=True).agg("variant_id").sort("row")["variant_id"].to_list()
+        )
         closed_today = history.join(last, on=_DAY, nulls_equal=True, how="semi")
         return cls(
             experiment=experiments,
             as_of=as_of,
             plan=[plan[name] for name in experiments],
-            variants=[
-                part["variant_id"].to_list() for part in columns.sort("row").partition_by("row", maintain_order=True)
-            ],
+            variants=variants,
             blocked=[list(dict.fromkeys(blocked.get(name, []))) for name in experiments],
             broken=[harm.get(name) for name in experiments],
             unsettled=[open_guardrails.get(name, {}) for name in experiments],
@@ -196,7 +200,7 @@ class _Board:
             reason=[why.get(name) for name in experiments],
             proven_at={(e, v): d for e, v, d in proven.iter_rows() if d is not None},
             days=[_full_days(plan[name], day, days) for name, day in zip(experiments, as_of, strict=True)],
-            contributors=contributors,
+            fewest=_fewest(contributors, [len(names) for names in variants]),
             mean=matrix(described, "mean"),
             se=matrix(described, "se"),
             loss=matrix(described, "expected_loss_per_1000"),
@@ -211,7 +215,9 @@ class _Board:
         """One row of the table per experiment."""
         best, rival = self._leaders()
         expected = self._forecast(best, rival)
-        return [self._row(i, int(best[i]), expected.even[i], expected.sure[i]) for i in range(len(self.experiment))]
+        # Python's own numbers: reading an array's elements one by one costs more than all the rules.
+        forecasts = zip(best.tolist(), expected.even.tolist(), expected.sure.tolist(), strict=True)
+        return [self._row(i, *forecast) for i, forecast in enumerate(forecasts)]
 
     def _leaders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Columns of the smallest and the second smallest expected loss; -1 where it is not known."""
@@ -246,9 +252,9 @@ class _Board:
     def _row(self, i: int, best: int, even: float, sure: float) -> dict[str, object]:
         plan, names = self.plan[i], self.variants[i]
         as_of, days = self.as_of[i], self.days[i]
-        fewest = self._fewest(i)
-        threshold = _number(plan["loss_threshold"]) * self.mean[i, 0] * 1000
-        loss = self.loss[i, best] if best >= 0 else float("nan")
+        fewest = self.fewest[i]
+        threshold = _number(plan["loss_threshold"]) * float(self.mean[i, 0]) * 1000
+        loss = float(self.loss[i, best]) if best >= 0 else float("nan")
         reasons: list[str] = []
         verdict, spoken, basis = self._judge(i, best, loss, threshold, fewest, even, reasons)
         waits = next((code for code in reasons if code.startswith(("guardrail_not_settled", "cap_turns_sign"))), None)
@@ -262,7 +268,7 @@ class _Board:
             why = "no_dates"
         elif waits is not None:
             why = waits.partition(":")[0]
-        elif np.isnan(even):
+        elif math.isnan(even):
             why = self.reason[i] or "loss_unknown"
         elif even_at is None:
             why = "beyond_ten_years"
@@ -284,11 +290,6 @@ class _Board:
             "forecast_sure": None if why else sure_at,
             "forecast_reason": why,
         }
-
-    def _fewest(self, i: int) -> int | None:
-        """Contributors of the variant that has fewest; a variant that nobody saw has none."""
-        counts = self.contributors[i, : len(self.variants[i])]
-        return int(np.nan_to_num(counts).min()) if np.isfinite(counts).any() else None
 
     def _soonest(self, i: int, fewest: int | None) -> float:
         """Days until the test is old and large enough for rule 3."""
@@ -378,7 +379,7 @@ class _Board:
         if as_of >= end:
             reasons.append("planned_end_reached")
             return Verdict.CANNOT_TELL, None, None
-        if np.isnan(even) or "loss_below_threshold" in reasons:
+        if math.isnan(even) or "loss_below_threshold" in reasons:
             reasons.append("no_forecast")
             return Verdict.KEEP_ASKING, leader, None
         if even > (end - as_of).days:
@@ -386,6 +387,14 @@ class _Board:
             return Verdict.CANNOT_TELL, None, None
         reasons.append("forecast_within_plan")
         return Verdict.KEEP_ASKING, leader, None
+
+
+def _fewest(contributors: Array, widths: list[int]) -> list[int | None]:
+    """Contributors of the variant that has fewest, by row; a variant that nobody saw has none, None where none is known."""
+    is_variant = np.arange(contributors.shape[1]) < np.array(widths)[:, None]
+    is_known = (np.isfinite(contributors) & is_variant).any(axis=1)
+    fewest = np.where(is_variant, np.nan_to_num(contributors), np.inf).min(axis=1)
+    return [int(count) if known else None for count, known in zip(fewest.tolist(), is_known.tolist(), strict=True)]
 
 
 def _full_days(plan: dict[str, object], as_of: date | None, days: int | None) -> int | None:
@@ -399,9 +408,9 @@ def _full_days(plan: dict[str, object], as_of: date | None, days: int | None) ->
 
 def _after(as_of: date | None, days: float) -> date | None:
     """The day so many days after as_of; None where there is none within ten years."""
-    if as_of is None or not np.isfinite(days) or days > planning.LONGEST_FORECAST_DAYS:
+    if as_of is None or not math.isfinite(days) or days > planning.LONGEST_FORECAST_DAYS:
         return None
-    return as_of + timedelta(days=int(np.ceil(days)))
+    return as_of + timedelta(days=math.ceil(days))
 
 
 def _number(value: object) -> float:
@@ -411,7 +420,7 @@ def _number(value: object) -> float:
 
 
 def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def _lists(frame: pl.DataFrame, name: str) -> dict[str, list[str]]:

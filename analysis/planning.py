@@ -6,10 +6,11 @@ Arrays broadcast. Rates are per reader, effects are lifts (0.10 is ten percent).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.inference import bayesian
@@ -164,10 +165,6 @@ def power_of(
     return special.ndtr(z - bound) + special.ndtr(-z - bound)
 
 
-#: Tests forecast at a time.
-_BLOCK = 256
-
-
 @dataclass(frozen=True)
 class Forecast:
     """Days from now by which an answer is as likely as not, and almost sure (90 %); not a number beyond ten years."""
@@ -202,20 +199,32 @@ def forecast(
     far = np.unique(np.round(np.geomspace(60, LONGEST_FORECAST_DAYS, 120)))
     grid = np.concatenate([np.arange(1.0, 60.0), far])
     now = bayesian.two_variants(theta, se, tau)
-    even, sure = np.full(theta.size, np.nan), np.full(theta.size, np.nan)
-    # A block of tests by days stays in the processor's cache.
-    for start in range(0, theta.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        later = 1 / ((1 / tau[part] ** 2)[:, None] + (1 / se[part] ** 2)[:, None] * (1 + grid / days[part, None]))
-        spread = np.sqrt(np.maximum((now.sd[part] ** 2)[:, None] - later, 1e-300))
-        bound = np.broadcast_to(threshold[part, None], later.shape)
-        mean = now.mean[part, None]
-        chance = special.ndtr((mean - mean_at(later, bound, side=-1)) / spread)
-        chance += special.ndtr((mean_at(later, bound, side=1) - mean) / spread)
-        for level, first in ((0.5, even), (0.9, sure)):
-            reached = chance >= level
-            first[part] = np.where(reached.any(axis=1), grid[reached.argmax(axis=1)], np.nan)
-    return Forecast(even, sure)
+
+    def chance(day: Array) -> Array:
+        later = 1 / (1 / tau**2 + 1 / se**2 * (1 + day / days))
+        spread = np.sqrt(np.maximum(now.sd**2 - later, 1e-300))
+        below = special.ndtr((now.mean - mean_at(later, threshold, side=-1)) / spread)
+        return below + special.ndtr((mean_at(later, threshold, side=1) - now.mean) / spread)
+
+    at_once = chance(np.full(theta.size, grid[0]))
+    return Forecast(*(_first_day(grid, chance, level, at_once >= level) for level in (0.5, 0.9)))
+
+
+def _first_day(
+    grid: Array, chance: Callable[[Array], Array], level: float, is_reached_at_once: NDArray[np.bool_]
+) -> Array:
+    """The first day of the grid on which a chance reaches a level, by halving; not a number where none does.
+
+    Where the first day does not reach the level, the chance crosses it once: it may first fall, from a lead that more data
+    can take away, and then rises for good.
+    """
+    before, reached = np.zeros(is_reached_at_once.size, dtype=np.int64), np.full(is_reached_at_once.size, grid.size)
+    while (reached - before > 1).any():
+        middle = np.minimum((before + reached) // 2, grid.size - 1)
+        is_reached = chance(grid[middle]) >= level
+        before, reached = np.where(is_reached, before, middle), np.where(is_reached, middle, reached)
+    day = np.append(grid, np.nan)[reached]
+    return np.where(is_reached_at_once, grid[0], day)
 
 
 def mean_at(variance: Array, bound: Array, *, side: int) -> Array:

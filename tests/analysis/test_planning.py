@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import special
 
 from analysis import planning
 from analysis.inference import bayesian
@@ -103,3 +104,23 @@ def test_the_mean_at_which_a_loss_equals_its_bound_is_found_for_any_spread(side:
     variance, bound = (grid.ravel() for grid in np.meshgrid(10.0 ** np.arange(-6, 1), 10.0 ** np.arange(-7, 0)))
     mean = planning.mean_at(variance, bound, side=side)
     np.testing.assert_allclose(loss(mean, variance), bound, rtol=1e-7)
+
+
+def test_the_day_found_by_halving_is_the_first_of_all_days_that_reaches_the_level() -> None:
+    rng = np.random.default_rng(11)
+    theta, se, days = rng.normal(0, 0.1, 400), 10 ** rng.uniform(-3, -0.3, 400), rng.integers(1, 60, 400).astype(float)
+    threshold, tau = 10 ** rng.uniform(-5, -1, 400), 10 ** rng.uniform(-2, -0.3, 400)
+    found = planning.forecast(theta, se, days, threshold, tau)
+    now = bayesian.two_variants(theta, se, tau)
+    late = np.unique(np.round(np.geomspace(60, planning.LONGEST_FORECAST_DAYS, 120)))
+    first = {0.5: np.full(400, np.nan), 0.9: np.full(400, np.nan)}
+    for day in [*range(1, 60), *late]:
+        later = 1 / (1 / tau**2 + 1 / se**2 * (1 + day / days))
+        spread = np.sqrt(now.sd**2 - later)
+        low, high = (planning.mean_at(later, threshold, side=side) for side in (1, -1))
+        chance = special.ndtr((now.mean - high) / spread) + special.ndtr((low - now.mean) / spread)
+        for level, reached in first.items():
+            reached[np.isnan(reached) & (chance >= level)] = day
+    assert 40 < (found.even == 1).sum() < 360
+    np.testing.assert_array_equal(found.even, first[0.5])
+    np.testing.assert_array_equal(found.sure, first[0.9])
