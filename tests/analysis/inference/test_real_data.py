@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from analysis.decisions import Verdict, decide
 from analysis.inference import means, sequential
 from analysis.inference.estimates import describe_variants, estimate
 from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.pooling import cochran_q
 from analysis.trust import run_checks
 from tests.analysis.inference.tables import counts, exposures, money, no_guardrails, plan, row, split, statistics
 
@@ -176,3 +179,57 @@ def test_cap_that_turns_a_published_result_keeps_any_rule_from_using_it() -> Non
     assert estimates.filter(pl.col("metric") == "value")["anytime_low"].to_list() == [None]
     verdict = decide(estimates, describe_variants(frame, plan(), shares), checks, plan(), no_guardrails())
     assert verdict["verdict"][0] != Verdict.USE_IT
+
+
+#: The three factors of the letters with a match: columns by level.
+FACTORS = {
+    "ratio": {"1:1": None, "2:1": "treat_ratio2", "3:1": "treat_ratio3"},
+    "size": {"25,000": "treat_size25", "50,000": "treat_size50", "100,000": "treat_size100", "none": "treat_sizeno"},
+    "ask": {"x 1": "treat_askd1", "x 1.25": "treat_askd2", "x 1.5": "treat_askd3"},
+}
+
+
+@needs(KARLAN_LIST)
+def test_a_match_works_and_how_large_it_is_makes_no_difference_as_published() -> None:
+    """Table 2A by ratio: rates 0.021, 0.023, 0.023 (0.001 each); dollars 0.937 (0.089), 1.026 (0.089), 0.938 (0.077).
+
+    Levels of one factor against each other: Cochran's Q on log rates, beside Pearson's chi-square on the same counts.
+    """
+    letters = pl.read_csv(KARLAN_LIST).with_columns(minor=(pl.col("amount") * 100).round())
+    matched = letters.filter(pl.col("treatment") == 1)
+    omnibus = {}
+    for factor, levels in FACTORS.items():
+        others = [column for column in levels.values() if column]
+        arms = {"control": letters.filter(pl.col("treatment") == 0)} | {
+            level: matched.filter(pl.col(column) == 1 if column else pl.sum_horizontal(others) == 0)
+            for level, column in levels.items()
+        }
+        assert sum(arm.height for arm in arms.values()) == letters.height
+        rows = []
+        for name, arm in arms.items():
+            gave, minor = int(arm["out_gavedum"].sum()), arm["minor"]
+            rows.append(row(name, arm.height, gave, as_of=None))
+            rows.append(
+                money(name, arm.height, gave, float(minor.sum()), float((minor**2).sum()), top=minor.max(), as_of=None)
+            )
+        shares = split({"control": float(len(levels)), **dict.fromkeys(levels, 2.0)}, control="control")
+        described = describe_variants(statistics(rows), plan(), shares).filter(pl.col("variant_id") != "control")
+        rates, value = (described.filter(pl.col("metric") == name) for name in ("conversion", "value"))
+        if factor == "ratio":
+            assert dict(zip(rates["variant_id"], rates["n"], strict=True)) == {
+                "1:1": 11_133,
+                "2:1": 11_134,
+                "3:1": 11_129,
+            }
+            assert [f"{mean:.3f} ({se:.3f})" for mean, se in rates.select("mean", "se").iter_rows()] == [
+                "0.021 (0.001)", "0.023 (0.001)", "0.023 (0.001)",
+            ]  # fmt: skip
+            assert [f"{mean / 100:.3f} ({se / 100:.3f})" for mean, se in value.select("mean", "se").iter_rows()] == [
+                "0.937 (0.089)", "1.026 (0.089)", "0.938 (0.077)",
+            ]  # fmt: skip
+        x, n = rates["x"].to_numpy(), rates["n"].to_numpy()
+        _, p = cochran_q(np.log(x / n), 1 / x - 1 / n)
+        pearson = stats.chi2_contingency(np.array([x, n - x]), correction=False).pvalue
+        assert p == pytest.approx(pearson, abs=0.01)
+        omnibus[factor] = round(p, 2)
+    assert omnibus == {"ratio": 0.52, "size": 0.99, "ask": 0.73}
