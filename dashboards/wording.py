@@ -349,7 +349,7 @@ def _trait_table(findings: Findings, rows: Sequence[Row], spoken: Voice, caption
                     Cell(spoken.percent(_number(row, "shrunk_lift"), plus=True), say("seen: {value}", value=spoken.percent(_number(row, "lift"), plus=True))),
                     Cell(spoken.percent_range(Range(_number(row, "low"), _number(row, "high"))), say("one new pair: {range}", range=spoken.percent_range(Range(_number(row, "pair_low"), _number(row, "pair_high"))))),
                     Cell(spoken.count(_number(row, "tests_varying")), say("more in {better}, less in {worse}; alone in {alone}", better=spoken.count(_number(row, "tests_better")), worse=spoken.count(_number(row, "tests_worse")), alone=spoken.count(alone))),
-                    Cell(_confounding(findings, row, spoken), weak=True),
+                    Cell(_confounding(findings, row, spoken), _alone(row, spoken), weak=True),
                 ),
             )
         )  # fmt: skip
@@ -364,6 +364,16 @@ def _unit(trait: Trait, spoken: Voice) -> str:
     if trait.unit == "present":
         return trait.meaning
     return spoken.say("{meaning} For each {unit} more.", meaning=trait.meaning, unit=trait.unit)
+
+
+def _alone(row: Row, spoken: Voice) -> str:
+    if row["alone_lift"] is None:
+        return ""
+    return spoken.say(
+        "Varied alone: {value}, range {range}. This much may be called its effect.",
+        value=spoken.percent(_number(row, "alone_lift"), plus=True),
+        range=spoken.percent_range(Range(_number(row, "alone_low"), _number(row, "alone_high"))),
+    )
 
 
 def _confounding(findings: Findings, row: Row, spoken: Voice) -> str:

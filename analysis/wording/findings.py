@@ -218,7 +218,7 @@ def find(past: Past, *, surface: str | None = None, language: str | None = None)
     outcomes = {
         outcome: OutcomeFindings(
             outcome,
-            trait_effects(table, names, outcome=outcome),
+            trait_effects(table, names, outcome=outcome, slack={trait.id: trait.slack for trait in traits}),
             out_of_sample(_usable(table, outcome), names, outcome=outcome),
         )
         for outcome in OUTCOMES

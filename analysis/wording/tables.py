@@ -23,7 +23,10 @@ WORDING_EFFECTS = ResultTable(
         "reason": (pl.String, "Why nothing is estimated; absent where something is."),
         "tests_seen": (pl.Int64, "Tests in which a text has it."),
         "tests_varying": (pl.Int64, "Tests whose texts differ in it: the ones that speak."),
-        "tests_alone": (pl.Int64, "Tests whose texts differ in this trait and in no other."),
+        "tests_alone": (
+            pl.Int64,
+            "Tests whose texts differ in this trait alone: no other switch, the same amount, at most ten words in length.",
+        ),
         "tests_better": (pl.Int64, "Tests in which more of it went with more; without weights."),
         "tests_worse": (pl.Int64, "Tests in which more of it went with less."),
         "lift": (pl.Float64, "Change for one unit of the trait, as a share; an association inside tests."),
@@ -38,5 +41,11 @@ WORDING_EFFECTS = ResultTable(
         "se": (pl.Float64, "Its standard error, clustered by test."),
         "shrunk_coefficient": (pl.Float64, "Logarithm of 1 + shrunk_lift."),
         "shrunk_se": (pl.Float64, "Its posterior standard deviation."),
+        "alone_lift": (
+            pl.Float64,
+            "Lift in the tests that varied it alone, from five on: the only one that may be called a cause.",
+        ),
+        "alone_low": (pl.Float64, "Its lower 95 % limit, clustered by test."),
+        "alone_high": (pl.Float64, "Its upper limit."),
     },
 )

@@ -6,7 +6,7 @@ tests: a trait that always came with another cannot be told from it, and that is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -22,6 +22,9 @@ from analysis.wording.evidence import WordingEffects, regress, wording_effects
 #: A trait is estimated where arms of so many tests have it, and where it varies inside so many.
 FEWEST_TESTS_SEEN = 10
 FEWEST_TESTS_VARYING = 5
+
+#: Tests that varied a trait alone from which they are estimated by themselves: only these may claim a cause.
+FEWEST_TESTS_ALONE = 5
 
 #: Correlation inside tests from which two traits are named together.
 TOGETHER = 0.7
@@ -79,6 +82,9 @@ TRAIT_EFFECT_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "se": pl.Float64,
     "shrunk_coefficient": pl.Float64,
     "shrunk_se": pl.Float64,
+    "alone_lift": pl.Float64,
+    "alone_low": pl.Float64,
+    "alone_high": pl.Float64,
 }
 
 
@@ -115,7 +121,12 @@ def outcome_of(arms: pl.DataFrame, outcome: str) -> tuple[Array, Array]:
 
 
 def trait_effects(
-    arms: pl.DataFrame, traits: Sequence[str], *, outcome: str = "conversion", alpha: float = 0.05
+    arms: pl.DataFrame,
+    traits: Sequence[str],
+    *,
+    outcome: str = "conversion",
+    alpha: float = 0.05,
+    slack: Mapping[str, float] | None = None,
 ) -> TraitEvidence:
     """Effects of traits inside tests, over all tests.
 
@@ -126,6 +137,7 @@ def trait_effects(
         traits: Columns to estimate.
         outcome: `conversion` or `value`.
         alpha: 1 less the level of the ranges.
+        slack: How far arms of a test may differ in a trait while another one is said to vary alone; 0 where none is given.
 
     Raises:
         ValueError: another outcome, or no such column.
@@ -144,7 +156,9 @@ def trait_effects(
     test = usable["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1 if usable.height else np.zeros(0, np.int64)
     tests = int(test.max()) + 1 if test.size else 0
     matrix = usable.select(pl.col(list(traits)).cast(pl.Float64)).to_numpy() if traits else np.zeros((test.size, 0))
-    seen, varying, alone = _appearances(test, tests, matrix)
+    seen, varying, alone = _appearances(
+        test, tests, matrix, np.array([(slack or {}).get(name, 0.0) for name in traits])
+    )
     reasons = _reasons(test, tests, matrix, seen, varying)
     kept = [index for index, reason in enumerate(reasons) if reason is None]
     while kept and tests <= len(kept):
@@ -180,6 +194,8 @@ def trait_effects(
             "shrunk_coefficient": float(shrunk[place]),
             "shrunk_se": float(shrunk_se[place]),
         }
+    for index in kept:
+        rows[index] |= _estimated_alone(usable, test, matrix[:, [index]], alone[:, index], outcome, alpha)
     for index, names in together.items():
         rows[index]["comes_with"] = ", ".join(names)
     method = "log_value" if outcome == "value" else found.method
@@ -191,6 +207,18 @@ def _fit(arms: pl.DataFrame, test: NDArray[np.int64], matrix: Array, outcome: st
         return wording_effects(test, arms["conversions"].to_numpy(), arms["readers"].to_numpy(), matrix)
     y, variance = outcome_of(arms, outcome)
     return replace(regress(y, variance, test, matrix), method="log_value")
+
+
+def _estimated_alone(
+    arms: pl.DataFrame, test: NDArray[np.int64], column: Array, alone: NDArray[np.bool_], outcome: str, alpha: float
+) -> dict[str, object]:
+    """Effect of a trait in the tests that varied it alone; empty where they are too few."""
+    if alone.sum() < FEWEST_TESTS_ALONE:
+        return {}
+    is_here = alone[test]
+    found = _fit(arms.filter(pl.Series(is_here)), test[is_here], column[is_here], outcome)
+    low, high = found.interval(alpha)
+    return {"alone_lift": float(found.lift[0]), "alone_low": float(low[0]), "alone_high": float(high[0])}
 
 
 def shrink(coefficient: Array, se: Array, unit: Array) -> tuple[Array, Array]:
@@ -215,20 +243,22 @@ def shrink(coefficient: Array, se: Array, unit: Array) -> tuple[Array, Array]:
 
 
 def _appearances(
-    test: NDArray[np.int64], tests: int, matrix: Array
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Tests that have each trait, whether it varies in each test (tests, traits), and tests where it alone varies."""
+    test: NDArray[np.int64], tests: int, matrix: Array, slack: Array
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tests that have each trait; whether it varies in each test, and whether it alone does (tests, traits)."""
     columns = matrix.shape[1]
     seen: NDArray[np.int64] = np.zeros(columns, dtype=np.int64)
     varying: NDArray[np.bool_] = np.zeros((tests, columns), dtype=np.bool_)
+    against: NDArray[np.bool_] = np.zeros((tests, columns), dtype=np.bool_)
     for column in range(columns):
         high, low = np.full(tests, -np.inf), np.full(tests, np.inf)
         np.maximum.at(high, test, matrix[:, column])
         np.minimum.at(low, test, matrix[:, column])
         varying[:, column] = high > low
+        against[:, column] = high - low > slack[column] + 1e-9
         seen[column] = int(((high > 0) | (low < 0)).sum())
-    alone = (varying & (varying.sum(axis=1) == 1)[:, None]).sum(axis=0).astype(np.int64)
-    return seen, varying, alone
+    others = against.sum(axis=1)[:, None] - against
+    return seen, varying, varying & (others == 0)
 
 
 def _demeaned(test: NDArray[np.int64], tests: int, matrix: Array) -> Array:
@@ -310,7 +340,7 @@ def _held_later(
     for half in (is_early, ~is_early):
         rows, numbers = matrix[half], np.unique(test[half], return_inverse=True)[1]
         count = int(numbers.max()) + 1 if numbers.size else 0
-        _, varying, _ = _appearances(numbers, count, rows)
+        _, varying, _ = _appearances(numbers, count, rows, np.zeros(columns))
         usable = np.flatnonzero(varying.sum(axis=0) >= FEWEST_TESTS_VARYING)
         z = np.full(columns, np.nan)
         if usable.size and count > usable.size + 1:
@@ -366,7 +396,7 @@ def _rows(
     reasons: Sequence[Unknown | None],
     seen: NDArray[np.int64],
     varying: NDArray[np.bool_],
-    alone: NDArray[np.int64],
+    alone: NDArray[np.bool_],
 ) -> list[dict[str, object]]:
     return [
         {
@@ -375,7 +405,7 @@ def _rows(
             "reason": reasons[index],
             "tests_seen": int(seen[index]),
             "tests_varying": int(varying[:, index].sum()),
-            "tests_alone": int(alone[index]),
+            "tests_alone": int(alone[:, index].sum()),
         }
         for index, name in enumerate(traits)
     ]

@@ -7,6 +7,7 @@ registry overrules the rules; how well the two agree is Cohen's kappa. Results s
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,17 @@ class Trait:
     counted: bool = False
     examples: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+
+    @property
+    def slack(self) -> float:
+        """How far texts may differ in it and still be said to differ in another trait alone.
+
+        A switch and the amount: not at all. Length: ten words. Counts of words and readability follow from any other
+        change of a text, and do not stand against it.
+        """
+        if self.unit == "present" or self.id == "amount_asked":
+            return 0.0
+        return 1.0 if self.id == "length" else math.inf
 
 
 #: Rules without a word list, in any language that is written with spaces between words.

@@ -109,6 +109,26 @@ def test_only_a_test_that_varied_one_trait_alone_counts_as_alone() -> None:
     assert row(table, "a")["tests_alone"] > 0  # type: ignore[operator]
 
 
+def test_tests_that_varied_a_trait_alone_are_estimated_by_themselves() -> None:
+    """What comes with the trait elsewhere does not touch them; a little more length does not stand against them."""
+    arms = past(200, {"a": 0.2}, seed=16, arms=2, per_arm=400)
+    is_alone = pl.col("test_id").rank("dense") % 4 == 0
+    arms = arms.with_columns(
+        b=pl.when(is_alone).then(0.0).otherwise(pl.col("a") * (pl.col("test_id").rank("dense") % 4 > 1)),
+        length=pl.when(is_alone).then(0.9 * pl.col("a")).otherwise(3 * pl.col("a")),
+    ).with_columns(conversions=(pl.col("conversions") * (1 + pl.col("b"))).cast(pl.Int64))
+    strict = row(trait_effects(arms, ["a", "b", "length"]).table, "a")
+    assert (strict["tests_alone"], strict["alone_lift"]) == (0, None)
+    found = row(trait_effects(arms, ["a", "b", "length"], slack={"length": 1.0}).table, "a")
+    assert (
+        found["tests_alone"]
+        == arms.filter(is_alone).group_by("test_id").agg(n=pl.col("a").n_unique()).filter(pl.col("n") > 1).height
+    )
+    assert found["alone_low"] < np.expm1(0.2) < found["alone_high"]  # type: ignore[operator]
+    few = arms.filter(~is_alone | (pl.col("test_id") < "t000012"))
+    assert row(trait_effects(few, ["a", "b", "length"], slack={"length": 1.0}).table, "a")["alone_lift"] is None
+
+
 def test_tests_in_which_nobody_gave_teach_nothing_and_stop_nothing() -> None:
     arms = past(40, {"thanks": 0.5}, seed=3, per_arm=0)
     assert arms["conversions"].sum() == 0
