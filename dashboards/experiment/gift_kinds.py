@@ -35,7 +35,6 @@ def gift_kinds_section(reading: Reading, spoken: Voice) -> Section | None:
                 say("One-off and regular under each wording"),
                 tuple(columns),
                 tuple(_row(reading, arm, spoken) for arm in reading.arms),
-                is_compact=True,
             ),
         ),
         data=(
