@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -346,22 +347,21 @@ def test_every_check_of_the_pipeline_stands_on_the_operations_page() -> None:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a publisher with 301 readers, gifts, a refund, a row set aside, and one edition."""
     made = TestPublisher(tmp_path_factory.mktemp("docs") / "publisher")
-    made.register()
+    made.register("thank-you-first")  # as in the demo, where the examples of the documents run as well
+    asked = partial(appeal_event, experiment_id="thank-you-first")
     readers = [(number, ("current", "thanks")[number % 2]) for number in range(300)]
     made.land(
         "appeal_events",
         [
-            appeal_event(
+            asked(
                 f"10-{2 + number % 8:02d} 12:00", f"r{number}", variant, event, device=("mobile", "desktop")[number % 2]
             )
             for number, variant in readers
             for event in ("inserted", "viewed")
         ]
         + [
-            appeal_event("10-20 12:00", "stranger", "no-such-variant"),
-            appeal_event(
-                "10-27 12:00", "last"
-            ),  # the newest event is the day counted to, and must lie after the refund
+            asked("10-20 12:00", "stranger", "no-such-variant"),
+            asked("10-27 12:00", "last"),  # the newest event is the day counted to, and must lie after the refund
         ],
     )
     made.land("pageviews", [pageview(f"10-{2 + number % 8:02d} 11:59", f"r{number}") for number, _ in readers])

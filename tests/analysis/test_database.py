@@ -45,7 +45,7 @@ def published(publisher: TestPublisher, now: datetime = NOW) -> Path:
     return publisher.settings.folders.database
 
 
-def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
+def land_readers(publisher: TestPublisher, readers: int = 400, experiment_id: str = "thanks") -> None:
     """Readers of both variants on both devices, new and returning; about a fifth of them gives, `thanks` more often."""
     publisher.land(
         "appeal_events",
@@ -56,6 +56,7 @@ def land_readers(publisher: TestPublisher, readers: int = 400) -> None:
                 ("current", "thanks")[number % 2],
                 device=("mobile", "desktop")[number % 4 // 2],
                 reader_type=("new", "returning")[number % 8 // 4],
+                experiment_id=experiment_id,
             )
             for number in range(readers)
         ]

@@ -45,8 +45,12 @@ def test_every_example_of_the_docstrings_runs(publisher: Published) -> None:
     assert runner.tries >= 9
 
 
-def test_the_python_of_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
+def test_the_python_of_the_document_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = TestPublisher(tmp_path / "publisher")
+    made.register("thank-you-first")
+    land_readers(made, experiment_id="thank-you-first")
+    published(made)
+    monkeypatch.chdir(made.folder)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks, "docs/python.md shows no Python any more"
     for block in blocks:
