@@ -5,6 +5,7 @@ Exit code 0: done. 1: the data or the request is at fault, said in one sentence.
 
 from __future__ import annotations
 
+import errno
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -45,8 +46,12 @@ class CountedUnit(StrEnum):
     VIEWS = "views"
 
 
+#: What the machine refuses, and a person mends: rights, a file system that is read only, a full disk.
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
 def main() -> None:
-    """Run a command; print an error of ours as its sentence and leave with 1."""
+    """Run a command; print an error of ours, or a file that the machine refuses, as its sentence and leave with 1."""
     try:
         app()
     except AskwellError as problem:
@@ -54,6 +59,11 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as problem:
+        if problem.errno not in _REFUSED or problem.filename is None:
+            raise
+        typer.echo(f"{problem.filename}: {problem.strerror}. `askwell doctor` says what to do.", err=True)
+        sys.exit(1)
 
 
 @app.command()

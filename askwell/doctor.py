@@ -21,6 +21,7 @@ import typer
 
 from analysis.errors import AskwellError, WarehouseError
 from analysis.settings import Settings, read_settings
+from askwell.history import HistoryUnusable
 
 #: Seconds without a sign of life after which the daemon counts as stopped; it gives one every 30.
 HEARTBEAT_SECONDS = 300
@@ -101,6 +102,8 @@ def _looking(subject: str, look: Callable[[Settings], Finding], settings: Settin
         return look(settings)
     except (sqlite3.Error, WarehouseError):
         return Finding(subject, "wrong", "Cannot be told, because the warehouse cannot be read.", "See “warehouse”.")
+    except HistoryUnusable as problem:
+        return Finding(subject, "wrong", str(problem))
     except AskwellError as problem:
         return Finding(subject, "wrong", str(problem), "Mend what it names; docs/configuration.md lists every key.")
     except OSError as problem:
@@ -327,11 +330,10 @@ def _dagster_home(settings: Settings) -> Path | None:
 def _runs(settings: Settings) -> Finding:
     if _dagster_home(settings) is None:
         return Finding("last runs", "note", "None yet.", "Run: askwell run")
-    import dagster as dg
-
+    from askwell.history import history
     from assets.alarms import failed_runs
 
-    with dg.DagsterInstance.get() as instance:
+    with history() as instance:
         failed = failed_runs(instance)
     if failed:
         return Finding("last runs", "wrong", " ".join(cause.happened for cause in failed), failed[0].remedy)
@@ -343,9 +345,9 @@ def _daemon(settings: Settings, now: datetime) -> Finding:
     cron = "No daemon has run here; `askwell run` by cron does the same work."
     if home is None:
         return Finding("daemon", "note", cron)
-    import dagster as dg
+    from askwell.history import history
 
-    with dg.DagsterInstance.get() as instance:
+    with history() as instance:
         beats = instance.get_daemon_heartbeats()
     if not beats:
         return Finding("daemon", "note", cron)

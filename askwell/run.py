@@ -5,7 +5,6 @@ History lands in DAGSTER_HOME like that of every other run, so the Dagster UI sh
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from analysis.ingestion import ingest
 from analysis.settings import read_settings
 from analysis.sources.mapping import files_to_read, source_mappings
 from analysis.store import Warehouse
+from askwell.history import history
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -86,7 +86,8 @@ def execute(
     """Run the pipeline in this process; return edition, as_of and paths.
 
     Raises:
-        RunFailed: a step failed, with the step's own sentence, or the history of runs cannot be written.
+        RunFailed: a step failed, with the step's own sentence.
+        HistoryUnusable: the history of runs cannot be read or written.
     """
     settings = read_settings(settings_file)
     prepare_dagster_home(settings.file.parent)
@@ -109,7 +110,7 @@ def execute(
     ]
     first, last = days_of(fresh, last, settings.publisher)
     job = PUBLISH if publish_only else EVERYTHING
-    with warehouse.running(), _history() as instance:
+    with warehouse.running(), history() as instance:
         fail_dead_runs(instance)
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -133,29 +134,6 @@ def execute(
         "site": str(settings.folders.site / "index.html"),
         "database": str(settings.folders.database),
     }
-
-
-@contextmanager
-def _history() -> Iterator[DagsterInstance]:
-    """Dagster's instance; a history that cannot be written is told in a sentence.
-
-    Raises:
-        RunFailed: most often the disk is full; a step that meets that says so by itself.
-    """
-    import dagster as dg
-    from sqlalchemy.exc import OperationalError
-
-    try:
-        with dg.DagsterInstance.get() as instance:
-            yield instance
-    except (OperationalError, OSError) as problem:
-        if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        cause = getattr(problem, "orig", None) or getattr(problem, "strerror", None) or problem
-        raise RunFailed(
-            f"Dagster's history in {os.environ['DAGSTER_HOME']} cannot be written ({cause}): is the disk full? Nothing is lost, "
-            "and what was published stands; make room, and run again."
-        ) from problem
 
 
 def fail_dead_runs(instance: DagsterInstance, *, of_daemon: bool = False) -> int:

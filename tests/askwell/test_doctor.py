@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,10 @@ from typer.testing import CliRunner
 from analysis.edition import draft, publish, write_decisions, write_estimates, write_statistics
 from askwell.cli import app
 from askwell.doctor import SomethingIsWrong, examine
+from askwell.history import HistoryUnusable
+from askwell.run import execute
 from tests.builders import NOW, TestPublisher, appeal_event, gift
+from tests.services import BIN
 
 #: The morning after the last day of the data.
 MORNING = datetime(2026, 10, 29, 9, tzinfo=UTC)
@@ -179,6 +184,44 @@ def test_a_daemon_without_a_sign_of_life_is_wrong(
     with dg.DagsterInstance.get() as instance:
         instance.add_daemon_heartbeat(DaemonHeartbeat(MORNING.timestamp() - age, "SENSOR", "one", []))
     assert looks(working)["daemon"][0] == state
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        ("storage: {postgres: {postgres_url: 'postgresql+psycopg2://askwell@127.0.0.1:1/askwell'}}", "refused"),
+        ("storage: {postgres: {postgres_url: 'postgresql+asyncpg://askwell@127.0.0.1:1/askwell'}}", "asyncpg"),
+        ("storrage: {}", "storrage"),
+    ],
+    ids=["PostgreSQL is down", "its driver is missing", "a mistake in dagster.yaml"],
+)
+def test_a_history_that_cannot_be_opened_is_a_sentence_of_doctor_and_run(
+    working: TestPublisher, monkeypatch: pytest.MonkeyPatch, storage: str, said: str
+) -> None:
+    pytest.importorskip("dagster_postgres")
+    monkeypatch.setattr("dagster_postgres.utils.calculate_delay", lambda **_: 0)
+    home = working.folder / ".dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(storage, encoding="utf-8")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    found = looks(working)
+    for subject in ("last runs", "daemon"):
+        assert found[subject][0] == "wrong"
+        assert said in found[subject][1], found[subject]
+    with pytest.raises(HistoryUnusable, match=said):
+        execute(working.folder / "askwell.toml", lambda *_: None)
+
+
+def test_a_folder_that_the_machine_refuses_is_a_sentence_of_run(working: TestPublisher) -> None:
+    """Nobody can make a folder in /sys, root neither."""
+    done = subprocess.run(
+        [BIN / "askwell", "run", "-s", working.folder / "askwell.toml"],
+        env={**os.environ, "DAGSTER_HOME": "/sys/askwell"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "/sys/askwell: " in done.stderr, done.stderr
+    assert "askwell doctor" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_prints_a_line_each_and_leaves_with_one_where_something_is_wrong(working: TestPublisher) -> None:
