@@ -45,6 +45,7 @@ class Daemon:
             "ASKWELL_HASH_KEY": "0123456789abcdef" * 2,
         }
         self.service: Service | None = None
+        self.orphans: Service | None = None
 
     def start(self) -> None:
         for line in lines_of(UNIT, "ExecStartPre"):
@@ -57,6 +58,13 @@ class Daemon:
             self.service.end(how)
             self.service = None
 
+    def kill_alone(self) -> None:
+        """End the daemon itself; what it started lives on until the test ends."""
+        assert self.service is not None
+        self.service.process.kill()
+        self.service.process.wait(10)
+        self.orphans, self.service = self.service, None
+
 
 @pytest.fixture
 def daemon(publisher: TestPublisher, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
@@ -67,13 +75,21 @@ def daemon(publisher: TestPublisher, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("ASKWELL_HASH_KEY", made.env["ASKWELL_HASH_KEY"])
     yield made
     made.kill()
+    if made.orphans is not None:
+        made.orphans.end(signal.SIGKILL)
+
+
+def impatient(daemon: Daemon, **settings: int) -> None:
+    """Dagster's settings with shorter times than those of a server."""
+    file = prepare_dagster_home(daemon.publisher.folder) / "dagster.yaml"
+    text = file.read_text(encoding="utf-8")
+    for name, seconds in settings.items():
+        text = re.sub(rf"{name}: \d+", f"{name}: {seconds}", text)
+    file.write_text(text, encoding="utf-8")
 
 
 def test_a_run_that_hangs_is_ended_and_what_dies_with_the_machine_is_finished(daemon: Daemon) -> None:
-    settings = prepare_dagster_home(daemon.publisher.folder) / "dagster.yaml"
-    shorter = settings.read_text(encoding="utf-8").replace("poll_interval_seconds: 60", "poll_interval_seconds: 2")
-    shorter = shorter.replace("max_runtime_seconds: 7200", "max_runtime_seconds: 20")
-    settings.write_text(shorter.replace("max_retries: 1", "max_retries: 2"), encoding="utf-8")
+    impatient(daemon, poll_interval_seconds=2, max_runtime_seconds=20, max_retries=2)
     warehouse = daemon.publisher.warehouse
     with dg.DagsterInstance.get() as instance:
         with warehouse.writing(holder="a test that lets go of nothing"):
@@ -91,6 +107,23 @@ def test_a_run_that_hangs_is_ended_and_what_dies_with_the_machine_is_finished(da
         )
         daemon.kill(signal.SIGTERM)
         assert [status for _, status in run_states(instance)] == ["FAILURE", "FAILURE", "SUCCESS"]
+    assert warehouse.ledger()["accepted"].to_list() == [40, 5]
+    assert files_out_of_balance(warehouse).is_empty()
+    assert len(warehouse.parts("daily_exposures")) == 1
+
+
+def test_a_daemon_killed_alone_leaves_a_run_that_is_neither_lost_nor_done_twice(daemon: Daemon) -> None:
+    """As where no systemd takes its children away: in containers, or on a console."""
+    impatient(daemon, poll_interval_seconds=2)
+    warehouse = daemon.publisher.warehouse
+    with dg.DagsterInstance.get() as instance:
+        with warehouse.writing(holder="a test that lets go in a moment"):
+            daemon.start()
+            eventually(lambda: run_states(instance) == [("ingest", "STARTED")], 120, "a run has begun, and waits")
+            daemon.kill_alone()
+            daemon.start()
+            assert run_states(instance) == [("ingest", "STARTED")], "a run that may be alive is not declared dead"
+        eventually(lambda: ("ingest", "SUCCESS") in run_states(instance), 120, "the work is done")
     assert warehouse.ledger()["accepted"].to_list() == [40, 5]
     assert files_out_of_balance(warehouse).is_empty()
     assert len(warehouse.parts("daily_exposures")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,11 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: A run as a process of its own, at a fixed moment, so that the result depends on the data alone.
 RUN = """
+import resource
 import sys
 from pathlib import Path
 from analysis.errors import AskwellError
 from askwell.run import execute
 from tests.builders import NOW
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     execute(Path(sys.argv[1]), lambda *_: None, clock=lambda: NOW)
 except AskwellError as problem:
@@ -36,17 +39,18 @@ except AskwellError as problem:
 TABLES = ("decisions", "estimates", "checks", "variant_results", "sufficient_statistics", "rows_per_day", "funnel")
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, largest_file: int = resource.RLIM_INFINITY) -> subprocess.Popen[str]:
+    """A run that can write no file larger than so many bytes."""
     environment = {**os.environ, "ASKWELL_HASH_KEY": "0123456789abcdef" * 2, "PYTHONPATH": str(ROOT)}
     environment.pop("DAGSTER_HOME", None)
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(folder / "askwell.toml")],
+        [sys.executable, "-c", RUN, str(folder / "askwell.toml"), str(largest_file)],
         cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
-def run(folder: Path) -> tuple[int, str]:
-    process = start(folder)
+def run(folder: Path, largest_file: int = resource.RLIM_INFINITY) -> tuple[int, str]:
+    process = start(folder, largest_file)
     _, said = process.communicate(timeout=300)
     return process.returncode, said
 
@@ -172,3 +176,19 @@ def test_a_full_disk_is_said_in_a_sentence_and_loses_nothing(
         assert run(folder) == (0, "")
         assert result(folder) == undisturbed
         assert left_behind(folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [2, 400, 1500] if os.environ.get("ASKWELL_CHAOS") else [400])
+def test_files_that_may_not_grow_are_said_in_a_sentence_and_lose_nothing(
+    kilobytes: int, folder: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    """A full disk also where mounting a small one is refused."""
+    code, said = run(folder, largest_file=kilobytes * 1024)
+    assert code == 1
+    assert "is the disk full" in said or "too large" in said, said
+    assert "Traceback" not in said, said
+    assert not (folder / "site").exists()
+    assert run(folder) == (0, "")
+    assert result(folder) == undisturbed
+    assert left_behind(folder) == []
