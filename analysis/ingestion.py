@@ -174,6 +174,7 @@ def _unread(
         received=None,
         accepted=0,
         duplicate=0,
+        duplicate_exact=0,
         duplicate_elsewhere=0,
         quarantined=0,
         status=status,
@@ -367,8 +368,8 @@ def _settle(
     scope = "true" if file.kind in PAYMENT_KINDS else "day"  # a payment's second report may come on another day
     quarantine = pl.concat([quarantine, _remove_erased(connection, warehouse, file.kind)])
     quarantined = quarantine.height
-    inside = _remove_repeated(connection, file.kind, scope)
-    elsewhere, displaced = _remove_known(connection, warehouse, file, scope)
+    inside, exact_inside = _remove_repeated(connection, file.kind, scope)
+    elsewhere, exact_elsewhere, displaced = _remove_known(connection, warehouse, file, scope)
     parts: list[NewPart] = []
     names = ", ".join(column.stored_name for column in stored_columns(file.kind))
     readers = "count(*) - count(reader_key)" if "reader_key" in names else "0"
@@ -394,6 +395,7 @@ def _settle(
         received=received,
         accepted=sum(part.rows for part in parts if part.table == file.kind),
         duplicate=inside + elsewhere,
+        duplicate_exact=exact_inside + exact_elsewhere,
         duplicate_elsewhere=elsewhere,
         quarantined=quarantined,
         status="ingested",
@@ -414,31 +416,31 @@ def _rank(kind: Kind, relation: str) -> str:
     return f"row({version}, {', '.join(f'{relation}.{name}' for name in columns if name != 'version')})"
 
 
-def _remove_repeated(connection: duckdb.DuckDBPyConnection, kind: Kind, scope: str) -> int:
-    """Delete staged rows whose key another row of the same file has that ranks above; return how many."""
+def _remove_repeated(connection: duckdb.DuckDBPyConnection, kind: Kind, scope: str) -> tuple[int, int]:
+    """Delete staged rows whose key another row of the same file has that ranks as high; return how many, and how many the same."""
     staged, keys = f"staged_{kind}", _keys(kind)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT row_number FROM (
+        SELECT row_number, is_exact FROM (
             SELECT
                 row_number,
-                row_number() OVER (
-                    PARTITION BY {keys}, {scope} ORDER BY {_rank(kind, "s")} DESC, row_number
-                ) AS occurrence
+                row_number() OVER ranked AS occurrence,
+                {_rank(kind, "s")} IS NOT DISTINCT FROM lag({_rank(kind, "s")}) OVER ranked AS is_exact
             FROM {staged} AS s
-            SEMI JOIN (SELECT {keys} FROM {staged} GROUP BY {keys}, {scope} HAVING count(*) > 1) USING ({keys}))
+            SEMI JOIN (SELECT {keys} FROM {staged} GROUP BY {keys}, {scope} HAVING count(*) > 1) USING ({keys})
+            WINDOW ranked AS (PARTITION BY {keys}, {scope} ORDER BY {_rank(kind, "s")} DESC, row_number))
         WHERE occurrence > 1"""
     )
-    (repeated,) = _row(connection, "SELECT count(*) FROM repeated")
+    repeated, exact = _row(connection, "SELECT count(*), count(*) FILTER (is_exact) FROM repeated")
     if repeated:
         connection.execute(f"DELETE FROM {staged} WHERE row_number IN (SELECT row_number FROM repeated)")
-    return repeated
+    return repeated, exact
 
 
 def _remove_known(
     connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, file: LandedFile, scope: str
-) -> tuple[int, list[DisplacedRows]]:
-    """Delete staged rows whose key another file in force has with a row that ranks as high; return how many.
+) -> tuple[int, int, list[DisplacedRows]]:
+    """Delete staged rows whose key another file in force has with a row that ranks as high; return how many, and how many the same.
 
     Where the staged row ranks above, the other one leaves: its part is written again without it, and the ledger counts it
     as a duplicate of that file.
@@ -449,7 +451,7 @@ def _remove_known(
         days = {day.isoformat() for (day,) in connection.execute(f"SELECT DISTINCT day FROM {staged}").fetchall()}
     others = warehouse.parts_of_others(file.kind, file.name, days)
     if not others:
-        return 0, []
+        return 0, 0, []
     paths = [str(part.path) for part in others]
     columns = {column.stored_name: column.sql_type for column in stored_columns(file.kind)}
     found = {
@@ -463,7 +465,11 @@ def _remove_known(
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known AS
-        SELECT s.row_number, o.filename, {_rank(file.kind, "s")} > {_rank(file.kind, "o")} AS wins
+        SELECT
+            s.row_number,
+            o.filename,
+            {_rank(file.kind, "s")} > {_rank(file.kind, "o")} AS wins,
+            {_rank(file.kind, "s")} IS NOT DISTINCT FROM {_rank(file.kind, "o")} AS is_exact
         FROM {staged} AS s
         JOIN (
             SELECT {select}, day, filename FROM read_parquet($parts, union_by_name = true, filename = true)
@@ -475,8 +481,10 @@ def _remove_known(
     connection.execute(
         f"DELETE FROM {staged} WHERE row_number IN (SELECT row_number FROM known GROUP BY row_number HAVING NOT bool_and(wins))"
     )
-    (lost,) = _row(
-        connection, "SELECT count(*) FROM (SELECT row_number FROM known GROUP BY row_number HAVING NOT bool_and(wins))"
+    lost, exact = _row(
+        connection,
+        "SELECT count(*), count(*) FILTER (is_exact) FROM "
+        "(SELECT bool_or(is_exact) AS is_exact FROM known GROUP BY row_number HAVING NOT bool_and(wins))",
     )
     displaced = []
     losing = connection.execute(
@@ -493,7 +501,7 @@ def _remove_known(
             {"part": path},
         )
         displaced.append(warehouse.write_smaller(connection, "kept_rows", part))
-    return lost, displaced
+    return lost, exact, displaced
 
 
 def _remove_erased(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, kind: Kind) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from importlib import resources
 from analysis.errors import WarehouseError
 
 #: Version that this Askwell writes; 1 is that of Askwell 0.1.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def version_of(catalogue: sqlite3.Connection) -> int | None:
@@ -68,7 +68,14 @@ def _from_1(catalogue: sqlite3.Connection) -> None:
             catalogue.execute(f"ALTER TABLE files ADD COLUMN {name} {definition}")
 
 
-_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
+def _from_2(catalogue: sqlite3.Connection) -> None:
+    """Which duplicates are the same to the last value came later; of files read before, it is not known."""
+    present = {row[1] for row in catalogue.execute("PRAGMA table_info(files)")}
+    if "duplicate_exact" not in present:  # a catalogue of this version that has only just been made
+        catalogue.execute("ALTER TABLE files ADD COLUMN duplicate_exact INTEGER")
+
+
+_STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1, 2: _from_2}
 
 
 def _catalogue_sql() -> str:

@@ -285,6 +285,10 @@ LEDGER = ResultTable(
         "received": (pl.Int64, "Rows in the file for the table; absent when it could not be read as a whole."),
         "accepted": (pl.Int64, "Rows in the warehouse."),
         "duplicate": (pl.Int64, "Rows whose key was already there."),
+        "duplicate_exact": (
+            pl.Int64,
+            "Of these, rows that are the same in every value that is kept; absent for files read before Askwell told them apart.",
+        ),
         "quarantined": (pl.Int64, "Rows set aside with a reason."),
         "passed_over": (pl.Int64, "Rows of the file that its mapping gives to no table; told of its first table."),
         "expired": (pl.Int64, "Accepted rows that retention has taken since."),

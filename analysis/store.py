@@ -94,6 +94,8 @@ class FileEntry:
 
     Attributes:
         received: Rows meant for the table; None for a file that cannot be read.
+        duplicate_exact: Duplicates that are the same in every stored value; the others share the key alone.
+        duplicate_elsewhere: Duplicates of rows in other files.
         passed_over: Rows of a source's file that its mapping gives to no table; told of the file's first table.
         displaced: Rows of other files that rows of this one replace.
     """
@@ -106,6 +108,7 @@ class FileEntry:
     received: int | None
     accepted: int
     duplicate: int
+    duplicate_exact: int
     duplicate_elsewhere: int
     quarantined: int
     status: str
@@ -434,9 +437,9 @@ class Warehouse:
                     "UPDATE parts SET retired_at = ? WHERE file_id = ? AND retired_at IS NULL", (now, file_id)
                 )
             new_id = catalogue.execute(
-                "INSERT INTO files (kind, path, content_hash, bytes, modified_ns, received, accepted, duplicate, duplicate_elsewhere, "
-                "quarantined, status, message, ingested_at, run_id, source, passed_over) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO files (kind, path, content_hash, bytes, modified_ns, received, accepted, duplicate, duplicate_exact, "
+                "duplicate_elsewhere, quarantined, status, message, ingested_at, run_id, source, passed_over) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     entry.kind,
                     entry.path,
@@ -446,6 +449,7 @@ class Warehouse:
                     entry.received,
                     entry.accepted,
                     entry.duplicate,
+                    entry.duplicate_exact,
                     entry.duplicate_elsewhere,
                     entry.quarantined,
                     entry.status,

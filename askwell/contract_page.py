@@ -92,7 +92,8 @@ Every stored row has a column `day`: {_lowered(DAY.meaning)} The zone is
 
 A row is a duplicate when its key is there already, in the same file or in another one in force. The row with the higher
 `version` is kept; without versions, the one whose values sort last: which file came first decides nothing, so files may
-arrive in any order. The other row is counted as a duplicate and dropped.
+arrive in any order. The other row is counted as a duplicate and dropped; the ledger tells apart how many were the same in
+every value.
 
 {_table(("kind", "key", "sought"), [(f"`{kind}`", _key(kind), _sought(kind)) for kind in KINDS])}
 

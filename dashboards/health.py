@@ -297,7 +297,13 @@ def _balance(ledger: pl.DataFrame, spoken: Voice) -> Section:
         rows.append(
             TableRow(
                 Cell(kind_name(kind, spoken), spoken.say_n("{count} file", "{count} files", found.height)),
-                (*(Cell(spoken.count(number)) for number in (received, accepted, duplicate, quarantined)), state),
+                (
+                    Cell(spoken.count(received)),
+                    Cell(spoken.count(accepted)),
+                    Cell(spoken.count(duplicate), _exact(found, spoken)),
+                    Cell(spoken.count(quarantined)),
+                    state,
+                ),
             )
         )
     blocks: tuple[Block, ...] = (
@@ -313,6 +319,14 @@ def _balance(ledger: pl.DataFrame, spoken: Voice) -> Section:
         "balance", say("Nothing is lost"), blocks, lead=say("Received = accepted + duplicates + set aside, for every file."),
         queries=(Query(say("One row a file"), "FROM ledger ORDER BY file_id DESC"),),
     )  # fmt: skip
+
+
+def _exact(ledger: pl.DataFrame, spoken: Voice) -> str:
+    """How many duplicates are exact copies; nothing where there is none, or where a file was read before they were told apart."""
+    told = ledger.filter(pl.col("duplicate") > 0)["duplicate_exact"]
+    if told.is_empty() or told.null_count():
+        return ""
+    return spoken.say("{number} the same in every value", number=spoken.count(int(told.sum())))
 
 
 def _without_reader(frame: pl.DataFrame, spoken: Voice) -> Section | None:

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS files (
     received INTEGER,
     accepted INTEGER NOT NULL,
     duplicate INTEGER NOT NULL,
+    duplicate_exact INTEGER,
     duplicate_elsewhere INTEGER NOT NULL,
     quarantined INTEGER NOT NULL,
     status TEXT NOT NULL,

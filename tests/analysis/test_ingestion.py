@@ -181,7 +181,22 @@ def test_the_same_rows_under_another_name_are_duplicates(publisher: TestPublishe
     publisher.land("pageviews", [*rows, pageview("10-05 13:00", "new")], "b.ndjson", day="2026-10-09")
     done = publisher.ingest()
     assert (done.received, done.accepted, done.duplicate) == (21, 11, 10)
+    assert publisher.warehouse.ledger()["duplicate_exact"].sum() == 10
     assert_balanced(publisher)
+
+
+def test_duplicates_that_are_the_same_in_every_value_are_told_from_those_that_share_the_key(
+    publisher: TestPublisher,
+) -> None:
+    row = pageview("10-05 12:00", "r1")
+    publisher.land("pageviews", [row, row, {**row, "device": "tablet"}], "a.ndjson")
+    publisher.land("pageviews", [row, {**row, "device": "app"}], "b.ndjson")
+    publisher.ingest()
+    ledger = publisher.warehouse.ledger().sort("path")
+    kept = stored(publisher, "pageviews")["device"].item()
+    assert ledger["duplicate"].sum() == 4
+    assert ledger["duplicate_exact"].to_list() == [1, 0]
+    assert kept == "tablet"
 
 
 def test_a_corrected_file_leads_where_it_would_have_led_at_once(publisher: TestPublisher) -> None:

@@ -116,7 +116,7 @@ def test_a_newer_warehouse_is_refused_for_writing_and_for_reading(old: Path) -> 
         connection.execute("UPDATE warehouse SET schema_version = 99")
     connection.close()
     warehouse = unpacked(old).warehouse
-    with pytest.raises(WarehouseError, match="has version 99, and this Askwell knows versions up to 2"):
+    with pytest.raises(WarehouseError, match="has version 99, and this Askwell knows versions up to 3"):
         warehouse.ledger()
     with pytest.raises(WarehouseError, match="has version 99"), warehouse.writing():
         pass
