@@ -188,7 +188,7 @@ def test_the_same_rows_under_another_name_are_duplicates(publisher: TestPublishe
 def test_duplicates_that_are_the_same_in_every_value_are_told_from_those_that_share_the_key(
     publisher: TestPublisher,
 ) -> None:
-    row = pageview("10-05 12:00", "r1")
+    row = pageview("10-05 12:00", "r1", device="mobile")
     publisher.land("pageviews", [row, row, {**row, "device": "tablet"}], "a.ndjson")
     publisher.land("pageviews", [row, {**row, "device": "app"}], "b.ndjson")
     publisher.ingest()
