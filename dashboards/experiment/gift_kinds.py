@@ -50,7 +50,8 @@ def gift_kinds_section(reading: Reading, spoken: Voice) -> Section | None:
                 (
                     answers,
                     table,
-                    "basis = 'exposed' AND segment_kind = 'all' AND metric IN ('conversion_once', 'conversion_recurring')",
+                    "basis = 'exposed' AND segment_kind = 'all' "
+                    "AND metric IN ('conversion', 'conversion_once', 'conversion_recurring')",
                 )
                 for answers, table in (
                     (say("Every wording of this test"), "variant_results"),
