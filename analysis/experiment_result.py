@@ -14,7 +14,7 @@ from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
 from analysis.result_tables import SPECIAL_READERS, STRANGERS, TIED_GIFTS
 
-#: ISO 4217's own code for "no currency is involved": amounts are shown as plain numbers.
+#: ISO 4217's own code for "no currency is involved", no placeholder of ours: amounts are shown as plain numbers.
 NO_CURRENCY = "XXX"
 
 

@@ -431,7 +431,7 @@ def _untied(planned: pl.DataFrame, tied: pl.DataFrame | None) -> pl.DataFrame:
         known.filter(~pl.col("is_control")).join(control, on=_DAY, nulls_equal=True, maintain_order="left")
     )
     nobody = (pl.col("v") == 0) & (pl.col("va") == 0)
-    return _outcomes(
+    return _share_outcomes(
         found.with_columns(
             reason=pl.when(pl.lit(tied is None))
             .then(pl.lit("not_counted"))
@@ -441,14 +441,6 @@ def _untied(planned: pl.DataFrame, tied: pl.DataFrame | None) -> pl.DataFrame:
             .then(pl.lit("few_untied_gifts")),
         ),
         "untied_gifts",
-        statistic=pl.col("log_e"),
-        warn_at=_WARN_LOG_E,
-        block_at=_BLOCK_LOG_E,
-        detail={
-            "share": pl.col("v") / pl.col("n"),
-            "share_control": pl.col("va") / pl.col("na"),
-            "lift": pl.col("lift"),
-        },
     )
 
 
@@ -481,12 +473,28 @@ def _compared_shares(pairs: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(log_e=log_e.set(~log_e.is_finite(), 0.0), lift=lift)
 
 
+def _share_outcomes(found: pl.DataFrame, check: str) -> pl.DataFrame:
+    """Outcomes of a check on shares, from `_compared_shares` with a `reason`: alike for all checks that compare one."""
+    return _outcomes(
+        found,
+        check,
+        statistic=pl.col("log_e"),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={
+            "share": pl.col("v") / pl.col("n"),
+            "share_control": pl.col("va") / pl.col("na"),
+            "lift": pl.col("lift"),
+        },
+    )
+
+
 def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
     """Insertion-to-view by variant: does the wording change who counts as having seen it?"""
     control = planned.filter("is_control").select("stratum", na="n", va="n_viewed")
     pairs = planned.filter(~pl.col("is_control")).rename({"n_viewed": "v"}).join(control, on="stratum")
     found = _compared_shares(pairs)
-    return _outcomes(
+    return _share_outcomes(
         found.with_columns(
             reason=pl.when("unknown")
             .then(pl.lit("not_counted"))
@@ -497,14 +505,6 @@ def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
             .then(pl.lit("too_few_readers")),
         ),
         "denominator",
-        statistic=pl.col("log_e"),
-        warn_at=_WARN_LOG_E,
-        block_at=_BLOCK_LOG_E,
-        detail={
-            "share": pl.col("v") / pl.col("n"),
-            "share_control": pl.col("va") / pl.col("na"),
-            "lift": pl.col("lift"),
-        },
     )
 
 

@@ -335,6 +335,22 @@ def _step_row(chart: Steps, frame: Frame, row: StepRow, y: float, width: float, 
     return parts
 
 
+def _rows_on_axis(
+    axis: Axis,
+    rows: int,
+    each: float,
+    size: tuple[float, float],
+    margins: tuple[float, float, float, float],
+    *,
+    narrow: bool,
+) -> tuple[Frame, list[str]]:
+    """Where rows of one height are drawn on a shared axis, and its grid; narrow, the grid leaves room for names above bars."""
+    left, right, top, bottom = margins
+    frame = Frame(left, top, size[0] - left - right, size[1] - top - bottom)
+    spans = [(top + index * each + 26, top + (index + 1) * each) for index in range(rows)]
+    return frame, _vertical_grid(axis, frame, spans=spans if narrow else ())
+
+
 SPLIT_HEIGHT = {False: 40.0, True: 56.0}
 
 #: Margins of the split chart in pixels (left, right, top, bottom), the same in both drawings.
@@ -348,12 +364,11 @@ def split_height(rows: int, *, narrow: bool) -> float:
 
 def split(chart: Split, *, narrow: bool) -> Markup:
     """Return what each step adds to a difference: floating bars that add up to the total, the total in full colour."""
-    width, each = (380.0 if narrow else 960.0), SPLIT_HEIGHT[narrow]
+    width, each, top = (380.0 if narrow else 960.0), SPLIT_HEIGHT[narrow], SPLIT_MARGINS[narrow][2]
     height = split_height(len(chart.rows), narrow=narrow)
-    left, right, top, bottom = SPLIT_MARGINS[narrow]
-    frame = Frame(left, top, width - left - right, height - top - bottom)
-    spans = [(top + index * each + 26, top + (index + 1) * each) for index in range(len(chart.rows))]
-    parts = _vertical_grid(chart.axis, frame, spans=spans if narrow else ())
+    frame, parts = _rows_on_axis(
+        chart.axis, len(chart.rows), each, (width, height), SPLIT_MARGINS[narrow], narrow=narrow
+    )
     for index, row in enumerate(chart.rows):
         y = top + index * each
         middle = y + (40 if narrow else each / 2)
@@ -386,12 +401,11 @@ def trait_height(rows: int, *, narrow: bool) -> float:
 
 def trait_forest(chart: TraitForest, *, narrow: bool) -> Markup:
     """Return effects of traits: bar the range, dot what to expect, ring what was seen, thin line one new pair of texts."""
-    width, each = (380.0 if narrow else 960.0), TRAIT_HEIGHT[narrow]
+    width, each, top = (380.0 if narrow else 960.0), TRAIT_HEIGHT[narrow], TRAIT_MARGINS[narrow][2]
     height = trait_height(len(chart.rows), narrow=narrow)
-    left, right, top, bottom = TRAIT_MARGINS[narrow]
-    frame = Frame(left, top, width - left - right, height - top - bottom)
-    spans = [(top + index * each + 26, top + (index + 1) * each) for index in range(len(chart.rows))]
-    parts = _vertical_grid(chart.axis, frame, spans=spans if narrow else ())
+    frame, parts = _rows_on_axis(
+        chart.axis, len(chart.rows), each, (width, height), TRAIT_MARGINS[narrow], narrow=narrow
+    )
     for index, row in enumerate(chart.rows):
         y = top + index * each
         middle = y + (42 if narrow else each / 2)
@@ -409,13 +423,13 @@ def trait_forest(chart: TraitForest, *, narrow: bool) -> Markup:
         if narrow:
             parts.append(_text(width - 10, y + 20, row.text, "row-value small halo", "end"))
         else:
-            parts.append(_text(width - right + 16, middle + 5, row.text, "row-value small"))
+            parts.append(_text(frame.left + frame.width + 16, middle + 5, row.text, "row-value small"))
         parts.append("</g>")
         parts.append(_text(10, y + 20 if narrow else middle + 5, row.name, "row-name plain halo"))
         if narrow:
             parts.append(_text(width - 70, y + 20, row.note, "tick halo", "end"))
         else:
-            parts.append(_text(width - right + 76, middle + 5, row.note, "tick"))
+            parts.append(_text(frame.left + frame.width + 76, middle + 5, row.note, "tick"))
     return _svg(width, height, chart.label, parts, "narrow" if narrow else "wide")
 
 

@@ -250,39 +250,30 @@ def _denominator_sentence(findings: Sequence[_Finding]) -> str | None:
     )
 
 
+def _each_said(findings: Sequence[_Finding], message: str, *differences: str) -> str:
+    """The message once for each wording, with the differences that the check found of it."""
+    return "; ".join(
+        item.spoken.say(message, wording=item.name, **{name: item.percent(name, plus=True) for name in differences})
+        for item in findings
+    )
+
+
 def _basis_sentence(findings: Sequence[_Finding]) -> str | None:
     spoken = findings[0].spoken
     if findings[0].status == "pass":
         return spoken.say("Counted from the first view instead, nothing speaks strongly the other way.")
-    said = [
-        spoken.say(
-            "{wording} is {exposed} counted as registered and {viewed} counted from the first view",
-            wording=item.name,
-            exposed=item.percent("exposed", plus=True),
-            viewed=item.percent("viewed", plus=True),
-        )
-        for item in findings
-    ]
-    return sentence(capital("; ".join(said)))
+    message = marked("{wording} is {exposed} counted as registered and {viewed} counted from the first view")
+    return sentence(capital(_each_said(findings, message, "exposed", "viewed")))
 
 
 def _cap_sentence(findings: Sequence[_Finding]) -> str | None:
     spoken = findings[0].spoken
     if findings[0].status == "pass":
         return spoken.say("With the cap and without it the difference points the same way.")
-    said = [
-        spoken.say(
-            "{wording} is {capped} with the cap and {uncapped} without",
-            wording=item.name,
-            capped=item.percent("capped", plus=True),
-            uncapped=item.percent("uncapped", plus=True),
-        )
-        for item in findings
-    ]
+    message = marked("{wording} is {capped} with the cap and {uncapped} without")
+    said = _each_said(findings, message, "capped", "uncapped")
     return sentence(
-        capital(
-            spoken.say("{findings}: a few large {gifts} decide", findings="; ".join(said), gifts=spoken.words.gifts)
-        )
+        capital(spoken.say("{findings}: a few large {gifts} decide", findings=said, gifts=spoken.words.gifts))
     )
 
 
@@ -307,16 +298,8 @@ def _pooled_sentence(findings: Sequence[_Finding]) -> str | None:
     spoken = findings[0].spoken
     if findings[0].status == "pass":
         return spoken.say("All phases taken together say the same as each compared within itself.")
-    said = [
-        spoken.say(
-            "{wording} is {pooled} taken together and {within} compared within phases",
-            wording=item.name,
-            pooled=item.percent("pooled", plus=True),
-            within=item.percent("within_epochs", plus=True),
-        )
-        for item in findings
-    ]
-    return sentence(capital("; ".join(said)))
+    message = marked("{wording} is {pooled} taken together and {within_epochs} compared within phases")
+    return sentence(capital(_each_said(findings, message, "pooled", "within_epochs")))
 
 
 def _novelty_sentence(findings: Sequence[_Finding]) -> str | None:
