@@ -375,11 +375,14 @@ def _batches(connection: duckdb.DuckDBPyConnection, stale: Sequence[_Due]) -> It
         connection.execute("SELECT experiment_id, count(*) FROM daily_exposures GROUP BY experiment_id").fetchall()
     )
     batch: list[_Due] = []
+    held = 0
     for due in stale:
-        if batch and sum(rows.get(one.experiment.id, 0) for one in [*batch, due]) > READERS_PER_RANGE:
+        own = rows.get(due.experiment.id, 0)
+        if batch and held + own > READERS_PER_RANGE:
             yield batch
-            batch = []
+            batch, held = [], 0
         batch.append(due)
+        held += own
     yield batch
 
 
