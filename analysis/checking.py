@@ -14,7 +14,6 @@ import polars as pl
 
 from analysis.contract import DAY, KINDS, PAYMENT_KINDS, Kind, key_columns, stored_columns
 from analysis.edition import Draft, edition_table
-from analysis.outcomes import empty_exposures, empty_table, empty_visits
 from analysis.queries import query
 from analysis.result_tables import CHECKS, DECISIONS
 from analysis.store import Part, Warehouse, read_parts
@@ -78,7 +77,7 @@ def rows_against_the_contract(warehouse: Warehouse) -> list[str]:
             days = {part.scope for part, _ in warehouse.parts_since(kind, since)}
             if not days:
                 continue
-            read_parts(connection, "stored_rows", warehouse.parts(kind, days), lambda kind=kind: empty_table(kind))
+            read_parts(connection, "stored_rows", warehouse.parts(kind, days), kind)
             rows, *wrong = connection.execute(_contract_question(kind)).fetchall()[0]
             names = [*_required(kind), "key twice"]
             found += [
@@ -181,12 +180,10 @@ def unmet_gifts(warehouse: Warehouse) -> UnmetGifts:
 
     seen = first - timedelta(days=_SEEN_DAYS)
     with warehouse.compute() as connection:
-        read_parts(connection, "contributions", parts("contributions", first), lambda: empty_table("contributions"))
-        read_parts(connection, "daily_exposures", parts("daily_exposures", seen), empty_exposures)
-        read_parts(connection, "daily_visits", parts("daily_visits", seen), empty_visits)
-        read_parts(
-            connection, "identity_links", warehouse.parts("identity_links"), lambda: empty_table("identity_links")
-        )
+        read_parts(connection, "contributions", parts("contributions", first))
+        read_parts(connection, "daily_exposures", parts("daily_exposures", seen))
+        read_parts(connection, "daily_visits", parts("daily_visits", seen))
+        read_parts(connection, "identity_links", warehouse.parts("identity_links"))
         (row,) = connection.execute(query("unmet_gifts"), {"first": first, "last": last}).fetchall()
     return UnmetGifts(*row)
 

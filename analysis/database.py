@@ -16,11 +16,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from analysis.cohorts import last_counted_day
 from analysis.contract import KINDS
 from analysis.errors import NothingToReport, WarehouseError
 from analysis.identity import shown_as_persons
+from analysis.inputs import columns_of, no_rows
 from analysis.money import minor_digits, read_rates, to_minor
-from analysis.outcomes import EMPTY_PARTIALS, empty_table, last_counted_day
 from analysis.published_tables import (
     ALLOCATIONS,
     DICTIONARY_VIEWS,
@@ -108,12 +109,12 @@ def _fill(
     is_linked = bool(warehouse.parts("persons"))
     for name, (meaning, columns) in PARTIALS.items():
         paths = [str(part.path) for part in warehouse.parts(name)]
-        _parts_view(connection, name, paths, EMPTY_PARTIALS[name](), by_person=is_linked and name != "persons")
+        _parts_view(connection, name, paths, by_person=is_linked and name != "persons")
         _describe(connection, "VIEW", name, meaning, columns)
     for kind in KINDS:
         paths = [str(part.path) for part in warehouse.parts(kind)]
         has_readers = kind in ("pageviews", "appeal_events", "contributions")
-        _parts_view(connection, kind, paths, empty_table(kind), by_person=is_linked and has_readers)
+        _parts_view(connection, kind, paths, by_person=is_linked and has_readers)
         _describe(connection, "VIEW", kind, EVENT_MEANINGS[kind], event_columns(kind))
     for table in KEPT_FOR_EVER:
         _every_edition(connection, warehouse, table, edition.number)
@@ -145,12 +146,10 @@ def _table(connection: duckdb.DuckDBPyConnection, table: ResultTable, frame: pl.
     )
 
 
-def _parts_view(
-    connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], empty: str, *, by_person: bool
-) -> None:
+def _parts_view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str], *, by_person: bool) -> None:
     # Parts older than a column of the contract have it as null.
-    source = f"SELECT * FROM {_files(paths)} UNION ALL BY NAME {empty}" if paths else empty
-    source = shown_as_persons(source) if by_person else source
+    source = f"SELECT * FROM {_files(paths)} UNION ALL BY NAME {no_rows(name)}" if paths else no_rows(name)
+    source = shown_as_persons(source, columns_of(name)) if by_person else source
     connection.execute(f"CREATE VIEW {name} AS {source}").fetchall()
 
 

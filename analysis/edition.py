@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from analysis.cohorts import last_counted_day
 from analysis.database import publish_database
 from analysis.errors import NothingToReport
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from analysis.money import to_minor
-from analysis.outcomes import DEFINITIONS, last_counted_day, last_event_day
+from analysis.outcomes import DEFINITIONS, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
 from analysis.registry import Experiment, catalogue, guardrails, plans, shares
 from analysis.result_tables import (

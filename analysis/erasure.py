@@ -6,6 +6,7 @@ and the lowest twenty bits of the hash, so that ingestion takes the digest of a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -123,6 +124,16 @@ def hashed(value: str) -> str:
     """
     digest = f"('0x' || left(sha256(getvariable('hash_key') || {value}), 16))::UBIGINT"
     return f"({digest}::HUGEINT - 9223372036854775808)::BIGINT"
+
+
+def keys_of(values: Sequence[str], hash_key: bytes) -> list[int]:
+    """What is kept of each of the secrets, as `hashed`."""
+    with duckdb.connect() as connection:
+        connection.execute("SET VARIABLE hash_key = $key", {"key": hash_key.decode("latin-1")})
+        rows = connection.execute(
+            f"SELECT {hashed('value')} FROM (SELECT unnest($values::VARCHAR[]) AS value)", {"values": list(values)}
+        ).fetchall()
+    return [key for (key,) in rows]
 
 
 def _with_linked(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, own: int) -> list[int]:

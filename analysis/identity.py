@@ -6,6 +6,8 @@ put together where they are counted, so a link that comes late, or that is forgo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 import polars as pl
 
@@ -85,9 +87,9 @@ def refresh_persons(warehouse: Warehouse) -> bool:
     known = set(pl.read_parquet(made_from[0].path)["part_id"]) if made_from and made_from[0].inputs == rule else set()
     grows = bool(current) and bool(known) and known <= set(linked["part_id"])
     with warehouse.compute() as connection:
-        read_parts(connection, "persons", current, no_persons)
+        read_parts(connection, "persons", current)
         new = [part for part in parts if part.part_id not in known] if grows else parts
-        read_parts(connection, "identity_links", new, _no_links)
+        read_parts(connection, "identity_links", new)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE new_pairs AS {query('linked_pairs')}")
         pairs = connection.sql("FROM new_pairs").pl()
         if grows:
@@ -130,21 +132,10 @@ def _touched(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, mark: 
     return pl.DataFrame(sorted(marks.items()), schema=_TOUCHED_SCHEMA, orient="row")
 
 
-def _no_links() -> str:
-    return "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS BIGINT) AS linked_key WHERE false"
-
-
-def no_persons() -> str:
-    """SQL that selects no person."""
-    return (
-        "SELECT CAST(NULL AS BIGINT) AS reader_key, CAST(NULL AS BIGINT) AS person_key, "
-        "CAST(NULL AS BIGINT) AS component_key, CAST(NULL AS BIGINT) AS n_ids, CAST(NULL AS BOOLEAN) AS is_merged WHERE false"
-    )
-
-
-def shown_as_persons(select: str) -> str:
+def shown_as_persons(select: str, columns: Iterable[str]) -> str:
     """SQL of the rows of a SELECT with `reader_key` of the person; the relation `persons` is there."""
-    return (
-        f"SELECT o.* REPLACE (coalesce(p.person_key, o.reader_key) AS reader_key) FROM ({select}) AS o "
-        "LEFT JOIN persons AS p ON p.reader_key = o.reader_key"
+    shown = (
+        "coalesce(p.person_key, o.reader_key) AS reader_key" if name == "reader_key" else f"o.{name}"
+        for name in columns
     )
+    return f"SELECT {', '.join(shown)} FROM ({select}) AS o LEFT JOIN persons AS p ON p.reader_key = o.reader_key"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from analysis.outcomes import last_counted_day
+from analysis.cohorts import last_counted_day
 from analysis.registry import Experiment
 from analysis.settings import Settings
 from analysis.store import Warehouse

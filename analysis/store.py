@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +29,7 @@ import duckdb
 import polars as pl
 
 from analysis.errors import WarehouseError
+from analysis.inputs import no_rows
 from analysis.migrations import SCHEMA_VERSION, bring_up_to_date, refuse_newer, version_of
 from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY
 from analysis.settings import Settings
@@ -841,19 +842,20 @@ def fingerprint(*items: object) -> str:
 
 
 def read_parts(
-    connection: duckdb.DuckDBPyConnection, view: str, parts: Sequence[Part], empty: Callable[[], str]
+    connection: duckdb.DuckDBPyConnection, view: str, parts: Sequence[Part], table: str | None = None
 ) -> None:
-    """Make a temporary view over parts; over no parts, an empty one with the columns that `empty` selects.
+    """Make a temporary view over parts of a table, that of the view's name where none is given; over no parts, an empty one.
 
-    Parts older than a column have it as null: the columns are those of `empty` and of the parts together.
+    Parts older than a column have it as null: the columns are those of the table and of the parts together.
     """
+    empty = no_rows(table or view)
     if not parts:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {empty()}")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {empty}")
         return
     files = ", ".join("'" + str(part.path).replace("'", "''") + "'" for part in parts)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "
-        f"hive_partitioning = false) UNION ALL BY NAME {empty()}"
+        f"hive_partitioning = false) UNION ALL BY NAME {empty}"
     )
 
 

@@ -13,10 +13,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from analysis.cohorts import last_counted_day
 from analysis.contract import DEVICES, READER_TYPES
 from analysis.measures import matures_days, unit_of
 from analysis.money import to_minor
-from analysis.outcomes import last_counted_day
 from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
 from analysis.result_tables import (

@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 import duckdb
 
-from analysis.outcomes import COHORT_TABLES
+from analysis.cohorts import COHORT_TABLES
 from analysis.queries import query
 from analysis.result_tables import (
     ARRIVALS,

@@ -11,8 +11,8 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from analysis.cohorts import last_counted_day
 from analysis.money import to_minor
-from analysis.outcomes import last_counted_day
 from bench.workspace import Workspace
 
 #: n, contributors, value and its square, pageviews and their square, for each variant of one experiment.

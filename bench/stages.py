@@ -135,7 +135,7 @@ def naive_sql(workspace: Workspace) -> Facts:
     edition = draft(warehouse, experiments, workspace.now)
     with warehouse.compute() as connection:
         for kind in NEEDED:
-            read_parts(connection, kind, warehouse.parts(kind), lambda: "")
+            read_parts(connection, kind, warehouse.parts(kind))
         found = naive.count(connection, workspace, edition.as_of)
     statistics = edition_table(warehouse, edition, "sufficient_statistics", SUFFICIENT_STATISTICS.schema)
     assert_frame_equal(found, naive.counted_by_pipeline(statistics))

@@ -1,16 +1,14 @@
 -- Settled gifts by the route that ties them to a variant, and those that none ties, though their form named the experiment.
 -- Grain: experiment, variant, route, marks. Reads: settled_payments, merged_readers, reader_steps, counted_experiments,
--- counted_variants, key_range.
+-- counted_variants. Parameters: $low, $high, $holds_no_key.
 -- A gift is tied through its reader: exposed before it, and not longer ago than the outcome window. The route is the strongest
 -- sign: `field` where the form names this very variant, `click` where the reader clicked this appeal first, else `reader`;
 -- `other_field` where the form names another variant of the experiment, which decides nothing. Untied gifts stand under the
 -- variant that their form names: `no_reader` without an id, `not_exposed` where the id was never asked, `outside_window` where
 -- it was asked later, or too long before. Gifts without an id belong to the range with the lowest key.
 WITH gifts AS (
-    SELECT p.* FROM settled_payments AS p
-    CROSS JOIN key_range AS k
-    WHERE p.refund_of IS NULL
-        AND (p.reader_key BETWEEN k.low AND k.high OR (p.reader_key IS NULL AND k.holds_no_key))
+    SELECT * FROM settled_payments
+    WHERE refund_of IS NULL AND (reader_key BETWEEN $low AND $high OR (reader_key IS NULL AND $holds_no_key))
 ),
 named AS (
     SELECT g.contribution_id, v.experiment_code, v.variant_code

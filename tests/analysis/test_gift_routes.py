@@ -84,7 +84,7 @@ def test_each_gift_says_what_ties_it_and_the_counts_are_those_of_the_gifts(publi
 def test_routes_do_not_depend_on_how_readers_are_shared_out(
     publisher: TestPublisher, ranges: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.outcomes.READERS_PER_RANGE", 8 // ranges)
+    monkeypatch.setattr("analysis.duckdb_engine.READERS_PER_RANGE", 8 // ranges)
     land(publisher)
     found = publisher.statistics().tied_gifts
     assert dict(found.filter(pl.col("variant_id") == "thanks").select("route", "gifts").iter_rows()) == {

@@ -349,7 +349,7 @@ def test_more_key_ranges_give_the_same_integers(publisher: TestPublisher, monkey
     events = [appeal_event("10-05 12:00", f"r{number}", ("current", "thanks")[number % 2]) for number in range(40)]
     gifts = [gift("10-06 12:00", f"r{number}", 100 * number) for number in range(0, 40, 3)]
     once = landed(publisher, events, gifts)
-    monkeypatch.setattr("analysis.outcomes.READERS_PER_RANGE", 7)
+    monkeypatch.setattr("analysis.duckdb_engine.READERS_PER_RANGE", 7)
     monkeypatch.setattr("analysis.outcomes.DEFINITIONS", 99)  # nothing counts as computed already
     again = publisher.statistics().statistics
     order = ["as_of", "basis", "segment_kind", "segment", "metric", "epoch", "variant_id"]

@@ -19,12 +19,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from analysis.cohorts import last_counted_day
 from analysis.edition import draft, publish, write_decisions, write_estimates, write_statistics
 from analysis.ingestion import ingest
 from analysis.landing import landed_files, read_rows
 from analysis.money import to_minor
 from analysis.outcomes import (
-    last_counted_day,
     refresh_cohorts,
     refresh_daily_exposures,
     refresh_daily_measures,

@@ -1,0 +1,95 @@
+"""Counting in this process with DuckDB, a range of readers at a time: memory is bounded whatever the experiments' size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import polars as pl
+
+from analysis.cohorts import (
+    ASKED_ONCE,
+    COHORT_TABLES,
+    INPUTS,
+    OF_A_RANGE,
+    OF_ALL_READERS,
+    Common,
+    Count,
+    added_up,
+    bounds,
+    key_ranges,
+    parameters,
+    together,
+)
+from analysis.identity import shown_as_persons
+from analysis.inputs import columns_of
+from analysis.queries import named_in, query
+from analysis.store import read_parts
+
+#: Rows of daily partials that are merged at a time, of one experiment or of several: bounds the memory whatever their
+#: size, and lets many small experiments share one reading of the files.
+READERS_PER_RANGE = 2_000_000
+
+
+class DuckDBEngine:
+    """Counts on a connection of the warehouse."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, common: Common) -> None:
+        self._connection = connection
+        self._common = common
+
+    def batches(self, counts: Sequence[Count]) -> Iterator[Sequence[Count]]:
+        """A pass has readers enough to be worth reading files for, and not too many."""
+        read_parts(self._connection, "daily_exposures", together(counts, "daily_exposures"))
+        rows = dict(
+            self._connection.execute(
+                "SELECT experiment_id, count(*) FROM daily_exposures GROUP BY experiment_id"
+            ).fetchall()
+        )
+        batch: list[Count] = []
+        held = 0
+        for one in counts:
+            own = rows.get(one.experiment.id, 0)
+            if batch and held + own > READERS_PER_RANGE:
+                yield batch
+                batch, held = [], 0
+            batch.append(one)
+            held += own
+        yield batch
+
+    def count(self, batch: Sequence[Count]) -> dict[str, pl.DataFrame]:
+        """The tables of `COHORT_TABLES`; ranges of readers add up because readers do."""
+        connection, settings = self._connection, self._common.settings
+        self._read(batch)
+        self._make(OF_ALL_READERS, parameters(settings))
+        (rows,) = connection.execute(
+            "SELECT count(*) FROM daily_exposures AS d JOIN counted_experiments AS c ON c.experiment_id = d.experiment_id"
+        ).fetchall()[0]
+        found: dict[str, list[pl.DataFrame]] = {name: [] for name in COHORT_TABLES}
+        for low, high in key_ranges(-(-rows // READERS_PER_RANGE)):
+            values = parameters(settings, low, high)
+            self._make(OF_A_RANGE, values)
+            for name, frames in found.items():
+                if name in ASKED_ONCE and frames:
+                    continue
+                frames.append(connection.sql(query(name), params=named_in(query(name), values)).pl())
+        return {name: added_up(name, frames) for name, frames in found.items()}
+
+    def _read(self, batch: Sequence[Count]) -> None:
+        connection, persons = self._connection, self._common.persons
+        read_parts(connection, "persons", persons)
+        for name, (table, by_person) in INPUTS.items():
+            is_shown = by_person and persons
+            read_parts(connection, f"{name}_of_ids" if is_shown else name, together(batch, name), table)
+            if is_shown:
+                shown = shown_as_persons(f"SELECT * FROM {name}_of_ids", columns_of(table))
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {shown}")
+        for name, frame in bounds(batch, self._common).items():
+            connection.register("incoming", frame.to_arrow())
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")
+            connection.unregister("incoming")
+
+    def _make(self, names: Sequence[str], values: dict[str, int | bool]) -> None:
+        for name in names:
+            statement = query(name)
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {statement}", named_in(statement, values))
