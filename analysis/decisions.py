@@ -20,6 +20,7 @@ from analysis import planning
 from analysis.inference import bayesian
 from analysis.inference.arrays import Array
 from analysis.inference.multiplicity import log_closed_e
+from analysis.inference.planned_end import guaranteed
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import DECISIONS
 
@@ -59,9 +60,9 @@ def decide(
        `too_few_contributors`);
     4. the expected loss of the best variant is at most the registered share of the control's mean, every guardrail of
        that variant lies inside its margin, and no cap turns its sign -> `use_it`, basis `proven` where its closed e-value
-       reached 1/alpha, else `best_bet`;
-    5. all anytime intervals lie inside the smallest effect that matters, on the log scale -> `no_difference`;
-    6. even odds of an answer only after the planned end -> `cannot_tell`;
+       reached 1/alpha (with a registered end: where a look went beyond its bound), else `best_bet`;
+    5. all intervals of the registered guarantee lie inside the smallest effect that matters, on the log scale -> `no_difference`;
+    6. the registered end has been reached, or even odds of an answer only after the planned end -> `cannot_tell`;
     7. else `keep_asking`.
 
     A table without dates skips the days of rule 3 (unless `days` is given) and rule 6.
@@ -109,8 +110,9 @@ class _Board:
     low: Array
     high: Array
     log_ratio: Array
-    log_closed: Array
+    reached: Array
     tau: Array
+    closed: list[bool]
 
     @classmethod
     def of(
@@ -186,6 +188,7 @@ class _Board:
         variants: list[list[str]] = (
             columns.group_by("row", maintain_order=True).agg("variant_id").sort("row")["variant_id"].to_list()
         )
+        ended = set(compared.filter(pl.col("planned_closed_at").is_not_null())["experiment_id"])
         closed_today = history.join(last, on=_DAY, nulls_equal=True, how="semi")
         return cls(
             experiment=experiments,
@@ -204,11 +207,12 @@ class _Board:
             mean=matrix(described, "mean"),
             se=matrix(described, "se"),
             loss=matrix(described, "expected_loss_per_1000"),
-            low=matrix(compared, "anytime_low"),
-            high=matrix(compared, "anytime_high"),
+            low=matrix(compared.with_columns(guaranteed("low")), "low"),
+            high=matrix(compared.with_columns(guaranteed("high")), "high"),
             log_ratio=matrix(compared, "log_ratio"),
-            log_closed=matrix(closed_today, "log_closed"),
+            reached=matrix(closed_today, "is_reached"),
             tau=np.fmax.reduce(matrix(compared, "tau"), axis=1),
+            closed=[name in ended for name in experiments],
         )
 
     def rows(self) -> list[dict[str, object]]:
@@ -356,7 +360,7 @@ class _Board:
 
     def _is_proven(self, i: int, best: int) -> bool:
         """Whether the variant is proven better than the control; the control, whether all others are proven worse."""
-        reached = self.log_closed[i] >= np.log(1 / _number(self.plan[i]["alpha"]))
+        reached = self.reached[i] == 1
         others = np.arange(1, len(self.variants[i]))
         if best:
             return bool(reached[best] and self.log_ratio[i, best] > 0)
@@ -373,6 +377,9 @@ class _Board:
         if as_of is None:
             reasons.append("no_dates")
             return Verdict.KEEP_ASKING, leader, None
+        if self.closed[i]:
+            reasons.append("registered_end_reached")
+            return Verdict.CANNOT_TELL, None, None
         if not isinstance(end, date):
             reasons.append("no_planned_end")
             return Verdict.KEEP_ASKING, leader, None
@@ -430,8 +437,13 @@ def _lists(frame: pl.DataFrame, name: str) -> dict[str, list[str]]:
 
 
 def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, width: int) -> pl.DataFrame:
-    """Closed e-value of each variant on each day, and whether it proves the variant better than the control."""
-    rows = compared.select(*_DAY, "variant_id", "log_e", "log_ratio").join(place, on=["experiment_id", "variant_id"])
+    """Whether a difference of each variant is proven on each day, and whether that is for the better.
+
+    By the closed e-value; with a registered end by its bounds, as long as the lift keeps the sign that it had there.
+    """
+    rows = compared.select(*_DAY, "variant_id", "log_e", "log_ratio", "planned_sign").join(
+        place, on=["experiment_id", "variant_id"]
+    )
     cells = rows.select(_DAY).unique(maintain_order=True).with_row_index("cell")
     placed = rows.join(cells, on=_DAY, nulls_equal=True)
     board = np.full((cells.height, width), np.nan)
@@ -442,8 +454,12 @@ def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, wi
         # An absent e-value must be null here: Polars takes not-a-number for the largest of all numbers.
         placed.with_columns(log_closed=pl.Series(log_closed_e(board)[at]).fill_nan(None))
         .join(bound, on="experiment_id")
-        .with_columns(is_proven=(pl.col("log_closed") >= pl.col("bound")) & (pl.col("log_ratio") > 0))
-        .select(*_DAY, "variant_id", "log_closed", "is_proven")
+        .with_columns(
+            is_reached=pl.when(pl.col("planned_sign").is_not_null())
+            .then(pl.col("planned_sign") * pl.col("log_ratio") > 0)
+            .otherwise(pl.col("log_closed") >= pl.col("bound"))
+        )
+        .select(*_DAY, "variant_id", "is_reached", is_proven=pl.col("is_reached") & (pl.col("log_ratio") > 0))
     )
 
 

@@ -48,6 +48,7 @@ _STATISTICS = "sufficient_statistics"
 _EXPOSURE_COUNTS = "exposure_counts"
 _DAILY_READERS = "daily_readers"
 _MARKS = "definition_marks"
+_FIRST_PLANS = "first_plans"
 
 _DAILY_READERS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "experiment_id": pl.String,
@@ -134,7 +135,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
     special = edition_table(warehouse, edition, SPECIAL_READERS.name, SPECIAL_READERS.schema)
     tied = edition_table(warehouse, edition, TIED_GIFTS.name, TIED_GIFTS.schema)
-    plan, share = plans(experiments), shares(experiments, warehouse.settings.zone)
+    plan, share = _held_plans(warehouse, experiments, edition), shares(experiments, warehouse.settings.zone)
     metrics = catalogue(experiments)
     surfaces = {experiment.id: experiment.surface for experiment in experiments}
     scales = learned_scales(statistics, plan, share, surfaces, metrics=metrics)
@@ -151,6 +152,20 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         },
     )
     return estimates
+
+
+def _held_plans(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
+    """The plans, with each registered end as it was when its experiment was first counted; kept for editions to come."""
+    from analysis.inference.planned_end import hold_to_first
+
+    plan = plans(experiments)
+    before = [entry.number for entry in warehouse.editions() if entry.number < edition.number]
+    kept = warehouse.parts(_FIRST_PLANS, [str(before[-1])]) if before else []
+    known = pl.concat([plan.clear(), *(pl.read_parquet(part.path) for part in kept)], how="diagonal")
+    begun = plan.filter(pl.col("starts") <= edition.as_of).join(known, on="experiment_id", how="anti")
+    first = pl.concat([known, begun], how="diagonal")
+    _keep(warehouse, edition, {_FIRST_PLANS: first})
+    return hold_to_first(plan, first)
 
 
 def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:

@@ -98,6 +98,10 @@ class Experiment(Section):
         cap: Winsorising cap of a reader's value, in major units of the reporting currency; "none" for no cap; None
             takes the settings' default.
         smallest_effect: Smallest lift that matters (0.10 = ten percent); None skips the rule `no_difference`.
+        guarantee: `anytime` (right however often one looks, no end needed) or `planned` (daily looks up to a registered end,
+            after which nothing more is said).
+        planned_information: With `planned`, the information 1/se^2 of the log ratio at the end; None takes what sees the
+            smallest effect with a power of 80 %.
         loss_threshold: Largest expected loss, as a share of the control's value, at which a wording is used.
         secondary_metrics: Metrics to compute besides those that decide, guard, or belong to the surface.
         metrics: The team's own metrics by name: those of this file, and those of the settings once the registry has
@@ -122,6 +126,8 @@ class Experiment(Section):
     metrics: dict[MetricName, Declaration] = Field(default_factory=dict)
     smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    guarantee: Literal["anytime", "planned"] = "anytime"
+    planned_information: Annotated[float, Field(gt=0, lt=1e12)] | None = None
     loss_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.002
     minimum_days: Annotated[int, Field(ge=1)] = 7
     minimum_contributors: Annotated[int, Field(ge=1)] = 100
@@ -140,6 +146,12 @@ class Experiment(Section):
             raise ValueError(f"control = {self.control!r} must be one of the variants: {', '.join(ids)}")
         if self.planned_end < self.starts:
             raise ValueError(f"planned_end = {self.planned_end} lies before starts = {self.starts}")
+        if self.guarantee == "planned" and self.smallest_effect is None and self.planned_information is None:
+            raise ValueError(
+                'guarantee = "planned" needs smallest_effect, or planned_information (1/se^2 of the log ratio at the end)'
+            )
+        if self.guarantee == "anytime" and self.planned_information is not None:
+            raise ValueError('planned_information belongs to guarantee = "planned"')
         self._metrics_known(info.context or {})
         starts = [epoch.starts_at for epoch in self.allocation]
         if len({start.tzinfo is None for start in starts}) > 1:
@@ -276,6 +288,8 @@ PLAN_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "primary_metric": pl.String,
     "alpha": pl.Float64,
     "smallest_effect": pl.Float64,
+    "guarantee": pl.String,
+    "planned_information": pl.Float64,
     "loss_threshold": pl.Float64,
     "minimum_days": pl.Int64,
     "minimum_contributors": pl.Int64,
@@ -308,6 +322,8 @@ def plans(experiments: Iterable[Experiment]) -> pl.DataFrame:
                 "primary_metric": experiment.primary_metric,
                 "alpha": experiment.alpha,
                 "smallest_effect": experiment.smallest_effect,
+                "guarantee": experiment.guarantee,
+                "planned_information": experiment.planned_information,
                 "loss_threshold": experiment.loss_threshold,
                 "minimum_days": experiment.minimum_days,
                 "minimum_contributors": experiment.minimum_contributors,

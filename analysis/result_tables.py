@@ -98,6 +98,25 @@ ESTIMATES = ResultTable(
         "anytime_high": (pl.Float64, "Upper limit of the same interval."),
         "log_e": (pl.Float64, "Logarithm of the e-value against no difference; never overflows."),
         "e_value": (pl.Float64, "e-value against no difference; 20 and more is proven at 5 %."),
+        "planned_share": (
+            pl.Float64,
+            "With a registered end: information so far over that planned, 1 at most; absent without one, and for all but the "
+            "primary metric.",
+        ),
+        "planned_bound": (
+            pl.Float64,
+            "With a registered end: |log_ratio / se| beyond which this look proves a difference.",
+        ),
+        "planned_low": (
+            pl.Float64,
+            "With a registered end: lower limit of the lift, valid at every look up to that end.",
+        ),
+        "planned_high": (pl.Float64, "Upper limit of the same interval."),
+        "planned_sign": (
+            pl.Int64,
+            "With a registered end: 1 where this look or an earlier one went beyond its bound upwards, -1 downwards, 0 where none.",
+        ),
+        "planned_closed_at": (pl.Date, "The look that reached the registered end; what it said stands."),
         "difference_per_1000": (pl.Float64, "(mean - mean_control) x 1,000."),
         "difference_low": (pl.Float64, "anytime_low x mean_control x 1,000."),
         "difference_high": (pl.Float64, "anytime_high x mean_control x 1,000."),

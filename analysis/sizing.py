@@ -17,6 +17,7 @@ import numpy as np
 from analysis import planning
 from analysis.database import open_database
 from analysis.errors import AskwellError
+from analysis.inference.group_sequential import INFLATION
 from analysis.queries import query
 
 #: Fewest gifts in past controls from which a rate, and a tail of gifts, is taken.
@@ -37,6 +38,7 @@ class Guarantee(StrEnum):
     """How often one may look."""
 
     FIXED = "fixed"
+    PLANNED = "planned"
     ANYTIME = "anytime"
 
 
@@ -149,6 +151,7 @@ class Help(StrEnum):
     LARGER_CONTRAST = "larger_contrast"
     EARLIER_STEP = "earlier_step"
     CONVERSION_FIRST = "conversion_first"
+    REGISTERED_END = "registered_end"
     ONE_LOOK = "one_look"
 
 
@@ -221,7 +224,10 @@ def make_plan(ground: Ground, design: Design) -> TestPlan:
             tuple(_power(ground, design, metric, guarantee, effects)),
         )
         for metric in metrics
-        for guarantee in Guarantee
+        for guarantee in (
+            Guarantee.FIXED,
+            Guarantee.ANYTIME,
+        )  # a registered end lies too near to one look to be told apart
     )
     return TestPlan(ground, design, tuple(answers), curves)
 
@@ -229,7 +235,13 @@ def make_plan(ground: Ground, design: Design) -> TestPlan:
 def _factors(ground: Ground, metric: str, guarantee: Guarantee) -> tuple[float, float]:
     """Price of the tail of gifts and of daily looks, as factors on the sample."""
     tail = (ground.tail or 1.0) if metric == "value" else 1.0
-    return tail, 1.0 if guarantee is Guarantee.FIXED else planning.anytime_factor(registered=True)
+    match guarantee:
+        case Guarantee.FIXED:
+            return tail, 1.0
+        case Guarantee.PLANNED:
+            return tail, INFLATION
+        case Guarantee.ANYTIME:
+            return tail, planning.anytime_factor(registered=True)
 
 
 def _size(ground: Ground, design: Design, metric: str, guarantee: Guarantee) -> planning.Plan:
@@ -298,6 +310,8 @@ def _advice(
     if metric == "value":
         found.append(Advice(Help.CONVERSION_FIRST, days=_size(ground, design, "conversion", guarantee).days))
     if guarantee is Guarantee.ANYTIME:
+        found.append(Advice(Help.REGISTERED_END, days=_size(ground, design, metric, Guarantee.PLANNED).days))
+    if guarantee is not Guarantee.FIXED:
         found.append(Advice(Help.ONE_LOOK, days=_size(ground, design, metric, Guarantee.FIXED).days))
     found = [advice for advice in found if advice.days is not None and advice.days < size.days * 0.999]
     found.append(Advice(Help.LARGER_CONTRAST, effect=smallest))

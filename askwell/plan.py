@@ -83,6 +83,10 @@ def _words(plan: TestPlan, file: Path | None) -> str:
             "Daily looks: days are the most that the test needs. When the lift is just the one asked for, it ends on average "
             "after 1.07 times the days of one look, and sooner when it is larger."
         )
+    lines.append(
+        f'Registered end: daily looks that end with the plan. Register guarantee = "planned" and smallest_effect = '
+        f"{design.effect:g}; nothing valid can be said after the end, nor once the plan has changed."
+    )
     if file is not None:
         lines.append(f"Power curve: {file}")
     return "\n".join(line if "  " in line else textwrap.fill(line, 100, subsequent_indent="  ") for line in lines)
@@ -120,6 +124,8 @@ def _advised(advice: Advice) -> str:
             return f"one variant against the current wording, shared evenly ({days})"
         case Help.CONVERSION_FIRST:
             return f"decide by who gives ({days})"
+        case Help.REGISTERED_END:
+            return f'look daily up to a registered end, guarantee = "planned" ({days})'
         case Help.ONE_LOOK:
             return f"look once, on the last day ({days})"
         case Help.LARGER_CONTRAST:

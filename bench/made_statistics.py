@@ -82,6 +82,8 @@ def made(experiments: int, seed: int = 1) -> Made:
         primary_metric=pl.when(pl.col("each") % 2 == 0).then(pl.lit("value")).otherwise(pl.lit("conversion")),
         alpha=pl.lit(0.05),
         smallest_effect=pl.when(pl.col("each") % 3 == 0).then(pl.lit(0.1)),
+        guarantee=pl.lit("anytime"),
+        planned_information=pl.lit(None, dtype=pl.Float64),
         loss_threshold=pl.lit(0.002),
         minimum_days=pl.lit(7, dtype=pl.Int64),
         minimum_contributors=pl.lit(100, dtype=pl.Int64),

@@ -11,6 +11,11 @@ from dashboards.pictures import png, standalone
 SUFFIXES = (".svg", ".png")
 _TOKENS = {"conversion": "arm-b", "value": "arm-c"}
 _NAMES = {"conversion": "who gives", "value": "money"}
+_LOOKS = {
+    Guarantee.FIXED: "one look",
+    Guarantee.PLANNED: "registered end",
+    Guarantee.ANYTIME: "daily looks",
+}
 _TENTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -32,7 +37,7 @@ def power_chart(plan: TestPlan) -> PowerCurves:
 
 def name_of(metric: str, guarantee: Guarantee) -> str:
     """What a comparison is called."""
-    return f"{_NAMES[metric]}, {'one look' if guarantee is Guarantee.FIXED else 'daily looks'}"
+    return f"{_NAMES[metric]}, {_LOOKS[guarantee]}"
 
 
 def _line(curve: Curve) -> PowerLine:

@@ -87,13 +87,23 @@ class Comparison:
 
     @property
     def difference_range(self) -> Range:
-        """Anytime-valid range of the difference per 1,000 readers."""
-        return Range(self.number("difference_low"), self.number("difference_high"))
+        """Range of the difference per 1,000 readers under the registered guarantee."""
+        base = self.number("mean_control")
+        if not self.has_registered_end or base is None:
+            return Range(self.number("difference_low"), self.number("difference_high"))
+        low, high = self.lift_range.low, self.lift_range.high
+        return Range(None if low is None else low * base * 1_000, None if high is None else high * base * 1_000)
 
     @property
     def lift_range(self) -> Range:
-        """Anytime-valid range of the lift."""
-        return Range(self.number("anytime_low"), self.number("anytime_high"))
+        """Range of the lift under the registered guarantee: anytime-valid, or that of a registered end."""
+        kind = "planned" if self.has_registered_end else "anytime"
+        return Range(self.number(f"{kind}_low"), self.number(f"{kind}_high"))
+
+    @property
+    def has_registered_end(self) -> bool:
+        """True where the comparison is judged by bounds up to a registered end."""
+        return self.row.get("planned_sign") is not None
 
     @property
     def e_value(self) -> float | None:
@@ -104,7 +114,9 @@ class Comparison:
 
     @property
     def is_proven(self) -> bool:
-        """True where the closed e-value has reached 1 / alpha."""
+        """True where the closed e-value has reached 1 / alpha, or with a registered end where a look went beyond its bound."""
+        if self.has_registered_end:
+            return (self.number("planned_sign") or 0.0) * (self.number("log_ratio") or 0.0) > 0
         return self.log_closed is not None and self.log_closed >= self.bound
 
     @property

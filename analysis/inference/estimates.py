@@ -28,6 +28,8 @@ from analysis.inference.layout import (
     require_registered,
     variants_of,
 )
+from analysis.inference.planned_end import COLUMNS as REGISTERED_END
+from analysis.inference.planned_end import with_registered_end
 from analysis.inference.prior_scale import with_scale
 from analysis.inference.results import Reason
 from analysis.inference.variants import describe_variants
@@ -87,8 +89,11 @@ def estimate(
     if rows.is_empty():
         return ESTIMATES.frame()
     pairs = _Pairs.of(rows, strata, metrics)
-    columns = _compare(pairs)
-    return rows.with_columns(**columns).select(pl.col(name).cast(dtype) for name, dtype in ESTIMATES.schema.items())
+    absent = {name: pl.lit(None, dtype=ESTIMATES.schema[name]) for name in REGISTERED_END}
+    found = rows.with_columns(**_compare(pairs), **absent).select(
+        pl.col(name).cast(dtype) for name, dtype in ESTIMATES.schema.items()
+    )
+    return with_registered_end(found, plans)
 
 
 def _pairs(

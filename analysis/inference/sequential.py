@@ -9,13 +9,12 @@ Nothing here looks at the past: day d's statement depends on the cumulative coun
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from analysis.inference.arrays import Array, as_arrays, leave, log_sum_exp, root
+from analysis.inference.arrays import Array, as_arrays, leave, log_sum_exp
 
 
 @dataclass(frozen=True)
@@ -270,63 +269,3 @@ def conversion_epochs(xa: ArrayLike, xb: ArrayLike, rho: ArrayLike, priors: Prio
     log_e = log_evidence - (xb * log_p + xa * log_q).sum(axis=1)
     low, high = _limits(xa, xb, rho, log_evidence, log_e, alpha)
     return Anytime(log_e, low, high)
-
-
-def obrien_fleming_spending(t: ArrayLike, alpha: float) -> Array:
-    """Error spent by one side up to information t, 2 (1 - Phi(z(1 - alpha/4) / sqrt(t))) (Lan & DeMets 1983)."""
-    (t,) = as_arrays(t)
-    return 2 * special.ndtr(special.ndtri(alpha / 4) / np.sqrt(t))
-
-
-def power_spending(t: ArrayLike, alpha: float, phi: float) -> Array:
-    """Error spent by one side up to information t, alpha/2 t^phi (Kim & DeMets 1987)."""
-    (t,) = as_arrays(t)
-    return alpha / 2 * t**phi
-
-
-def _surplus(c: float, *, grid: Array, mass: Array, sd: float, scale: float, target: float) -> float:
-    """What a bound c spends at this look beyond its target."""
-    return float(mass @ special.ndtr((grid - c * scale) / sd)) - target
-
-
-def spending_bounds(t: ArrayLike, spent: ArrayLike, *, points: int = 801) -> Array:
-    """Bounds of |z| at looks with information `t`, when each side spends `spent` in all up to that look.
-
-    The density of the score between the earlier bounds is carried from look to look on a grid; each bound is the root
-    of "this look spends what is left for it". Nothing valid can be said after t = 1, nor if the plan changes.
-
-    Args:
-        t: Shares of the planned information, rising, above 0.
-        spent: Error of one side spent up to each look, rising (`obrien_fleming_spending`, `power_spending`).
-        points: Grid points of the density.
-
-    Returns:
-        Bounds, one a look.
-
-    Raises:
-        ValueError: `t` or `spent` does not rise.
-
-    Source: Armitage, McPherson & Rowe 1969 (recursion); Lan & DeMets 1983 (spending).
-    """
-    (looks,) = as_arrays(t)
-    (total,) = as_arrays(spent)
-    if np.any(np.diff(looks, prepend=0.0) <= 0) or np.any(np.diff(total, prepend=0.0) < 0):
-        raise ValueError("t must rise from above 0 and spent must not fall")
-    bounds = np.empty_like(looks)
-    grid = np.zeros(1)
-    mass = np.ones(1)
-    before, done = 0.0, 0.0
-    for i, (now, until) in enumerate(zip(looks, total, strict=True)):
-        sd = np.sqrt(now - before)
-        target = until - done
-        bounds[i] = root(partial(_surplus, grid=grid, mass=mass, sd=sd, scale=np.sqrt(now), target=target), 0.0, 12.0)
-        edge = bounds[i] * np.sqrt(now)
-        nodes = np.linspace(-edge, edge, points)
-        simpson = np.full(points, 2.0)
-        simpson[1::2] = 4.0
-        simpson[[0, -1]] = 1.0
-        simpson *= (nodes[1] - nodes[0]) / 3
-        density = np.exp(-0.5 * ((nodes[:, None] - grid[None, :]) / sd) ** 2) @ mass / (sd * np.sqrt(2 * np.pi))
-        grid, mass = nodes, density * simpson
-        before, done = now, until
-    return bounds

@@ -9,9 +9,9 @@ from dashboards import figures, svg
 from dashboards.blocks import Cell, Column, Picture, Section, Sentences, Table, TableRow
 from dashboards.charts import Evidence, EvidencePanel, EvidencePoint, axis_of, clear_of_zero, day_ticks
 from dashboards.experiment.queries import table_queries
-from dashboards.experiment.scales import difference_ticks, display_scale
+from dashboards.experiment.scales import difference_ticks, display_scale, has_registered_end, range_note
 from dashboards.phrasing.voice import Voice
-from dashboards.phrasing.words import evidence_words, plain, wording
+from dashboards.phrasing.words import evidence_of, plain, wording
 from dashboards.reading import Comparison, Range, Reading
 
 #: Points of a line, and comparisons in the folded table of days: beyond them a page grows heavy and nobody reads on.
@@ -42,9 +42,16 @@ def evidence_section(reading: Reading, spoken: Voice) -> Section | None:
         panels.append(EvidencePanel(arm.letter, arm.token, name, drawn, end, mark))
     chart = _evidence_chart(panels, history, metric, scale, spoken)
     unit = spoken.unit_of(metric)
-    caption = spoken.say(
-        "Difference from the current wording, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, however often you look.",
-        unit=unit,
+    caption = (
+        spoken.say(
+            "Difference from the current wording, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, at every look up to the registered end.",
+            unit=unit,
+        )
+        if has_registered_end(reading, metric)
+        else spoken.say(
+            "Difference from the current wording, {unit}. Line: the estimate of all days so far. Band: the range we are 95% sure of, however often you look.",
+            unit=unit,
+        )
     )
     picture = Picture(
         id="evidence-chart",
@@ -171,7 +178,7 @@ def _evidence_lead(reading: Reading, spoken: Voice) -> str:
     for arm in reading.others:
         comparison = reading.comparison(arm.id)
         if comparison is not None and comparison.e_value is not None:
-            said.append(f"{wording(arm, spoken)}: {evidence_words(comparison.e_value, spoken)}")
+            said.append(f"{wording(arm, spoken)}: {evidence_of(comparison, spoken)}")
     proven = reading.result.decision.get("proven_at")
     text = spoken.say("Evidence of a difference today. {strengths}.", strengths="; ".join(said)) if said else ""
     if isinstance(proven, date):
@@ -186,7 +193,7 @@ def _evidence_table(
     for arm in reading.others:
         columns += [
             Column(say("Difference"), spoken.unit_of(metric), "number", letter=arm.letter, token=arm.token),
-            Column(say("Range"), say("95%, however often you look"), "number", letter=arm.letter, token=arm.token),
+            Column(say("Range"), range_note(reading, metric, spoken), "number", letter=arm.letter, token=arm.token),
             Column(say("Evidence"), "", letter=arm.letter, token=arm.token),
         ]
     rows = []
@@ -201,7 +208,7 @@ def _evidence_table(
             within = comparison.difference_range
             cells.append(Cell(spoken.difference(metric, comparison.difference)))
             cells.append(Cell(spoken.difference_range(metric, within) if within.is_known else say("no range")))
-            cells.append(Cell(evidence_words(comparison.e_value, spoken)))
+            cells.append(Cell(evidence_of(comparison, spoken)))
         rows.append(TableRow(Cell(spoken.day(day)), tuple(cells)))
     return Table(
         say("The comparison as it stood on each day"),

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from analysis.experiment_result import ExperimentResult
 from dashboards import svg
 from dashboards.charts import Hero, HeroRow, axis_of
-from dashboards.experiment.scales import RANGE_WORDS, any_range, clipped, tick_money
+from dashboards.experiment.scales import any_range, clipped, range_words, tick_money
 from dashboards.phrasing.names import metric_name
 from dashboards.phrasing.voice import Voice, voice
 from dashboards.phrasing.words import capital, plain, wording
@@ -65,5 +65,5 @@ def hero_caption(reading: Reading, spoken: Voice) -> str:
         "{metric} {unit}. {range_words} The bar is the range of the difference from the current wording, whose own value is the dashed line.",
         metric=metric_name(metric, spoken),
         unit=spoken.unit_of(metric),
-        range_words=spoken.say(RANGE_WORDS),
+        range_words=range_words(reading, metric, spoken),
     )

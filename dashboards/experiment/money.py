@@ -6,7 +6,7 @@ from dashboards import svg
 from dashboards.blocks import Cell, Column, Section, Sentences, Table, TableRow
 from dashboards.charts import Axis
 from dashboards.experiment.queries import table_queries
-from dashboards.experiment.scales import RANGE_WORDS, any_range, difference_axis, shown_metric
+from dashboards.experiment.scales import any_range, difference_axis, range_words, shown_metric
 from dashboards.phrasing.names import metric_name
 from dashboards.phrasing.verdicts import verdict_words
 from dashboards.phrasing.voice import Voice
@@ -46,7 +46,7 @@ def money_section(reading: Reading, spoken: Voice) -> Section:
     return Section(
         id="money",
         heading=_money_heading(spoken, has_money=has_money),
-        lead=spoken.say(RANGE_WORDS) if has_ranges else "",
+        lead=range_words(reading, shown_metric(reading), spoken) if has_ranges else "",
         blocks=(
             Table(
                 spoken.say(

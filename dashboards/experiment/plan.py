@@ -26,7 +26,7 @@ def plan_section(reading: Reading, spoken: Voice) -> Section:
         blocks=(
             Definitions(tuple(_plan_items(reading, spoken))),
             Sentences(decision_steps(reading.result.decision, spoken), is_list=True),
-            Sentences((method,)),
+            Sentences(tuple(text for text in (method, _registered_end(reading, spoken)) if text)),
         ),
         queries=table_queries(
             reading,
@@ -34,6 +34,29 @@ def plan_section(reading: Reading, spoken: Voice) -> Section:
             (say("Every wording of this test"), "variant_results", ""),
             (say("How we worked this out"), "decisions", ""),
         ),
+    )
+
+
+def _registered_end(reading: Reading, spoken: Voice) -> str:
+    """Say what a registered end changes, and how far it is; nothing without one."""
+    arm, say = reading.challenger, spoken.say
+    comparison = None if arm is None else reading.comparison(arm.id)
+    if reading.result.experiment.guarantee != "planned" or comparison is None:
+        return ""
+    if not comparison.has_registered_end:
+        return say(
+            "A registered end was planned for this test, and what it rests on was changed after the first look: it no longer counts, and the range that stays right however often one looks is shown instead."
+        )
+    closed = comparison.row.get("planned_closed_at")
+    share = spoken.percent(comparison.number("planned_share") or 0.0)
+    if closed is not None:
+        return say(
+            "This test has a registered end (Lan & DeMets 1983): its ranges held at every look up to {day}, the last one. What was said then stands.",
+            day=spoken.day(closed),
+        )
+    return say(
+        "This test has a registered end (Lan & DeMets 1983): its ranges hold at every look until all the information planned is in, of which {share} is here, or the planned end has come. “Proven” means beyond the bound of the day.",
+        share=share,
     )
 
 

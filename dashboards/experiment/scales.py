@@ -11,6 +11,28 @@ from dashboards.translations import marked
 
 RANGE_WORDS = marked("The dot is our best estimate, the bar is the range we are 95% sure of, however often you look.")
 
+_RANGE_WORDS_TO_THE_END = marked(
+    "The dot is our best estimate, the bar is the range we are 95% sure of, at every look up to the registered end."
+)
+
+
+def has_registered_end(reading: Reading, metric: str) -> bool:
+    """Whether the ranges of a metric are those of a registered end."""
+    found = [reading.comparison(arm.id, metric) for arm in reading.others]
+    return any(comparison is not None and comparison.has_registered_end for comparison in found)
+
+
+def range_words(reading: Reading, metric: str, spoken: Voice) -> str:
+    """Return what dot and bar mean under the guarantee of the metric."""
+    return spoken.say(_RANGE_WORDS_TO_THE_END if has_registered_end(reading, metric) else RANGE_WORDS)
+
+
+def range_note(reading: Reading, metric: str, spoken: Voice) -> str:
+    """Return how sure a range of the metric is, as a column's note."""
+    if has_registered_end(reading, metric):
+        return spoken.say("95%, up to the registered end")
+    return spoken.say("95%, however often you look")
+
 
 def shown_metric(reading: Reading) -> str:
     """The metric that money figures are shown in: settled value where it is known, else the primary one."""

@@ -499,11 +499,22 @@ class _Verdict:
         if self.comparison is None or self.comparison.e_value is None:
             return ""
         e_value, say = self.comparison.e_value, self.spoken.say
+        if self.comparison.has_registered_end:
+            return self._sentence_on_the_end(self.comparison)
         if e_value < STRENGTHS[0][0]:
             return say("There is no evidence of a difference yet.")
         if e_value >= PROVEN:
             return say("A difference is proven.")
         return say("The evidence of a difference is {strength}.", strength=evidence_words(e_value, self.spoken))
+
+    def _sentence_on_the_end(self, comparison: Comparison) -> str:
+        say = self.spoken.say
+        if comparison.is_proven:
+            return say("A difference is proven.")
+        if comparison.row.get("planned_closed_at") is not None:
+            return say("The registered end has come, and no difference is proven.")
+        share = self.spoken.percent(comparison.number("planned_share") or 0.0)
+        return say("{share} of the information planned is in, and no look has gone beyond its bound.", share=share)
 
     def _beside(self, others: Sequence[Arm]) -> str:
         """Return what is known of the variants that the headline does not name, those alike in one sentence."""
@@ -667,6 +678,7 @@ _DECISION_STEPS: Mapping[str, str] = {
     "not_inside_smallest_effect": marked("No difference: the range reaches beyond the smallest effect that matters."),
     "no_dates": marked("Forecast: none, since the table has no dates."),
     "no_planned_end": marked("Forecast: none, since no end was planned."),
+    "registered_end_reached": marked("Forecast: the registered end has been reached."),
     "planned_end_reached": marked("Forecast: the planned end has been reached."),
     "no_forecast": marked("Forecast: none can be made yet."),
     "forecast_beyond_planned_end": marked("Forecast: an answer is not likely before the planned end."),

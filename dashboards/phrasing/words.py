@@ -8,7 +8,7 @@ from datetime import date
 
 from analysis.registry import Experiment
 from dashboards.phrasing.voice import Voice
-from dashboards.reading import PROVEN, Worth
+from dashboards.reading import PROVEN, Comparison, Worth
 from dashboards.theme import Arm
 from dashboards.translations import marked
 
@@ -63,6 +63,17 @@ def evidence_words(e_value: float | None, spoken: Voice) -> str:
     if e_value is None:
         return spoken.say("not known")
     return spoken.say(next((words for bound, words in STRENGTHS if e_value < bound), _PROVEN))
+
+
+def evidence_of(comparison: Comparison, spoken: Voice) -> str:
+    """Return what the evidence of a comparison has come to: by its e-value, or by the bounds up to a registered end."""
+    if not comparison.has_registered_end:
+        return evidence_words(comparison.e_value, spoken)
+    if comparison.is_proven:
+        return spoken.say(_PROVEN)
+    if comparison.row.get("planned_closed_at") is not None:
+        return spoken.say("not proven by the registered end")
+    return spoken.say("not beyond the bound yet")
 
 
 _REASONS: Mapping[str, str] = {

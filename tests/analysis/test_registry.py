@@ -133,7 +133,7 @@ def test_an_epoch_must_name_every_variant(publisher: TestPublisher) -> None:
 
 
 def test_frames_of_no_experiment_have_their_columns(publisher: TestPublisher) -> None:
-    assert plans([]).width == 10
+    assert plans([]).width == 12
     assert shares([], publisher.settings.zone).width == 7
     assert guardrails([]).width == 3
 

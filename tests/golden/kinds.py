@@ -13,6 +13,7 @@ import numpy as np
 from analysis import planning, srm
 from analysis.inference import (
     bayesian,
+    group_sequential,
     means,
     multiplicity,
     pooling,
@@ -196,13 +197,13 @@ def srm_chi2(i: Inputs) -> Values:
 
 
 def ld_obf(i: Inputs) -> Values:
-    spent = sequential.obrien_fleming_spending(i["t"], i["alpha"])
-    return {"z": sequential.spending_bounds(i["t"], spent).tolist()}
+    spent = group_sequential.obrien_fleming_spending(i["t"], i["alpha"])
+    return {"z": group_sequential.spending_bounds(i["t"], spent).tolist()}
 
 
 def ld_power(i: Inputs) -> Values:
-    spent = sequential.power_spending(i["t"], i["alpha"], i["phi"])
-    return {"z": sequential.spending_bounds(i["t"], spent).tolist()}
+    spent = group_sequential.power_spending(i["t"], i["alpha"], i["phi"])
+    return {"z": group_sequential.spending_bounds(i["t"], spent).tolist()}
 
 
 def mh_rr(i: Inputs) -> Values:

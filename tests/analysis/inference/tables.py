@@ -20,6 +20,8 @@ def plan(experiment: str = "appeal", **changes: Any) -> pl.DataFrame:
         "primary_metric": "value",
         "alpha": 0.05,
         "smallest_effect": None,
+        "guarantee": "anytime",
+        "planned_information": None,
         "loss_threshold": 0.002,
         "minimum_days": 7,
         "minimum_contributors": 100,

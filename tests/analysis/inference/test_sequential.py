@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from analysis.inference import means, proportions, sequential
+from analysis.inference import group_sequential, means, proportions, sequential
 from analysis.inference.sequential import GUARDRAIL_PRIOR, OUTCOME_PRIOR, Mixture, Priors
 
 PRIOR = Priors.same(OUTCOME_PRIOR, 1)
@@ -148,7 +148,7 @@ def test_invariant_form_gives_the_same_verdict_and_a_wider_interval() -> None:
 
 def test_spending_bounds_fall_and_hold_their_error() -> None:
     t = np.array([0.25, 0.5, 0.75, 1.0])
-    bounds = sequential.spending_bounds(t, sequential.obrien_fleming_spending(t, 0.05))
+    bounds = group_sequential.spending_bounds(t, group_sequential.obrien_fleming_spending(t, 0.05))
     assert np.all(np.diff(bounds) < 0)
     rng = np.random.default_rng(3)
     walk = rng.standard_normal((200_000, 4)).cumsum(axis=1) * 0.5
@@ -158,7 +158,7 @@ def test_spending_bounds_fall_and_hold_their_error() -> None:
 
 def test_spending_needs_rising_information() -> None:
     with pytest.raises(ValueError, match="rise"):
-        sequential.spending_bounds([0.5, 0.4], [0.01, 0.02])
+        group_sequential.spending_bounds([0.5, 0.4], [0.01, 0.02])
 
 
 # -- false alarms under daily looks ------------------------------------------------------------------------------------
