@@ -2,7 +2,8 @@
 
 `destination` is a symbolic link to a folder under `.<name>.builds/` beside it. A build is written there whole, made
 durable, and the link is replaced by rename: a reader, and a reader after a crash at any moment, sees one edition or the
-other, never half of one (docs/adr says why a link). Pages that say the same as before are hard links to the old files.
+other, never half of one (docs/adr says why a link). Pages that say the same as before are hard links to the old files;
+a test's page whose inputs (`page_inputs.py`) are those of the last build is not even made.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,7 @@ from dashboards.frontpage import finished_reports, index_report
 from dashboards.health import HealthTables, health_report
 from dashboards.html import STATIC, StaticFiles, navigation_of, render
 from dashboards.look import look_style
+from dashboards.page_inputs import inputs_of, told
 from dashboards.phrasing.voice import Voice, voice
 from dashboards.phrasing.words import plain
 
@@ -40,6 +43,9 @@ MANIFEST = "site.json"
 
 #: Every query that a page shows, by the id that stands beside it; `askwell query --from-report` reads it.
 QUERIES = "queries.json"
+
+#: Files that are brought to the disk at the same time: each waits for it by itself.
+_AT_ONCE = 16
 
 #: Builds kept beside the one shown: a reader who has the last one open can still go on.
 KEPT_BUILDS = 1
@@ -64,9 +70,21 @@ class SiteSummary:
 
 @dataclass(frozen=True)
 class _Entry:
+    """A file of the site: its place, a fingerprint of what it says, its content, and the queries that it shows."""
+
     path: str
     fingerprint: str
     content: Callable[[], str]
+    queries: tuple[Query, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Files that follow from the same inputs; empty `inputs` for those that are made in every build."""
+
+    name: str
+    inputs: str
+    entries: Callable[[], Iterable[_Entry]]
 
 
 def build_site(
@@ -98,8 +116,9 @@ def build_site(
         building = builds / "building"
         building.mkdir()
         files = _write_static(building, previous, audience.look)
-        summary = _write_pages(building, previous, _entries(results, health, edition, audience, files, previous, more))
-        _sync_folders(building)
+        batches = _batches(results, health, edition, audience, files, previous, more)
+        summary = _Build(building, previous).write(batches)
+        _make_durable(building)
         finished = builds / _next_name(builds, edition)
         os.rename(building, finished)
         _point(destination, finished)
@@ -110,7 +129,7 @@ def build_site(
 # -- which pages ----------------------------------------------------------------------------------------------------
 
 
-def _entries(
+def _batches(
     results: Sequence[ExperimentResult],
     health: HealthTables,
     edition: Edition,
@@ -118,7 +137,7 @@ def _entries(
     files: StaticFiles,
     previous: Path | None,
     more: Sequence[Page],
-) -> Iterator[_Entry]:
+) -> Iterator[_Batch]:
     spoken = voice(audience)
     stamp = Stamp(
         edition.number, f"{spoken.moment(edition.published_at.astimezone(audience.zone))} ({audience.zone.key})"
@@ -134,30 +153,38 @@ def _entries(
     today = [] if edition.as_of is None else [edition.as_of.isoformat()]
     days: list[str] = sorted({*_archived_days(previous), *today}, reverse=True)
     pages.append(_archive_page(days, audience))
-    frame = _Frame(files, stamp, navigation_of(pages))
+    frame = _Frame(files, stamp, navigation_of(pages), notices)
     pages = [_numbered(page) for page in pages]
-    shown = [query for page in pages for query in _queries(page)]
-    for page in pages:
-        yield _entry(page, frame, notices)
-        yield from _data_files(page)
-    running = [
-        result
-        for result in results
-        if result.edition.as_of is not None
-        and result.edition.as_of <= result.experiment.planned_end + timedelta(days=7)
-    ]
+    yield _Batch("", "", lambda: (entry for page in pages for entry in _files(page, frame)))
     for result in results:
-        page = _numbered(experiment_report(result))
-        shown += _queries(page)
-        yield _entry(page, frame, notices)
-        yield from _data_files(page)
-        if result in running:
-            yield from _archived(page, frame, edition, spoken)
-    for page in pages:
-        if page.is_kept:
-            yield from _archived(page, frame, edition, spoken)
-    text = json.dumps({query.id: {"answers": query.answers, "sql": query.sql} for query in shown}, indent=1)
-    yield _Entry(QUERIES, hashlib.sha256(text.encode()).hexdigest(), lambda: text)
+        yield from _experiment(result, frame, edition, spoken)
+    if edition.as_of is not None:
+        day, kept = edition.as_of, [page for page in pages if page.is_kept]
+        yield _Batch("", "", lambda: (_archived(page, frame, day, spoken) for page in kept))
+
+
+def _experiment(result: ExperimentResult, frame: _Frame, edition: Edition, spoken: Voice) -> Iterator[_Batch]:
+    """The page of a test with its data files, and, while it runs and for a week, the page as it stays under its day."""
+    name, told_result = f"experiments/{result.experiment.id}", told(result)
+
+    @cache
+    def page() -> Page:
+        return _numbered(experiment_report(told_result))
+
+    around = (frame.files, frame.navigation)
+    yield _Batch(name, inputs_of(told_result, *around, frame.notices), lambda: _files(page(), frame))
+    day = edition.as_of
+    if day is not None and day <= result.experiment.planned_end + timedelta(days=7):
+        yield _Batch(
+            f"as-of/{day}/{name}",
+            inputs_of(told_result, *around, day),
+            lambda: [_archived(page(), frame, day, spoken)],
+        )
+
+
+def _files(page: Page, frame: _Frame) -> Iterator[_Entry]:
+    yield replace(_entry(page, frame, frame.notices), queries=tuple(_queries(page)))
+    yield from _data_files(page)
 
 
 def _numbered(page: Page) -> Page:
@@ -188,6 +215,7 @@ class _Frame:
     files: StaticFiles
     stamp: Stamp
     navigation: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...]
 
 
 def _entry(page: Page, frame: _Frame, notices: tuple[str, ...], *, root: str | None = None) -> _Entry:
@@ -223,19 +251,17 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _archived(page: Page, frame: _Frame, edition: Edition, spoken: Voice) -> Iterator[_Entry]:
+def _archived(page: Page, frame: _Frame, day: date, spoken: Voice) -> _Entry:
     """The page as it stays under its day: static, with its own way to the root."""
-    if edition.as_of is None:
-        return
-    folder = f"as-of/{edition.as_of.isoformat()}/"
+    folder = f"as-of/{day.isoformat()}/"
     notice = (
         spoken.say(
             "This is how the page stood with data to the end of {day}. It stays as it is.",
-            day=spoken.day(edition.as_of),
+            day=spoken.day(day),
         ),
     )
     root = "../" * (page.path.count("/") + 2)
-    yield _entry(replace(page, path=folder + page.path), frame, notice, root=root)
+    return _entry(replace(page, path=folder + page.path), frame, notice, root=root)
 
 
 def _notices(edition: Edition, audience: Audience) -> tuple[str, ...]:
@@ -304,33 +330,90 @@ def _archived_days(previous: Path | None) -> list[str]:
 # -- onto the disk --------------------------------------------------------------------------------------------------
 
 
-def _write_pages(building: Path, previous: Path | None, entries: Iterator[_Entry]) -> SiteSummary:
-    before = _manifest(previous)
-    now: dict[str, str] = {}
-    written = kept = 0
-    for entry in entries:
-        if entry.path in now:
-            continue
-        now[entry.path] = entry.fingerprint
-        target = building / entry.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        old = None if previous is None else previous / entry.path
-        if old is not None and before.get(entry.path) == entry.fingerprint and old.is_file():
-            _keep(old, target)
-            kept += 1
+@dataclass
+class _Build:
+    """The files of a new build as they come: made, or kept from the build before.
+
+    Attributes:
+        pages: Fingerprint of each file so far.
+        batches: Inputs and files of each batch that has inputs.
+        queries: The queries shown, by the page's place and by id, as `QUERIES` has them.
+    """
+
+    folder: Path
+    previous: Path | None
+    pages: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, dict[str, object]] = field(default_factory=dict)
+    queries: dict[str, object] = field(default_factory=dict)
+    written: int = 0
+    kept: int = 0
+
+    def write(self, batches: Iterable[_Batch]) -> SiteSummary:
+        """Write every batch, the queries and the manifest."""
+        before = _read_object(self.previous, MANIFEST)
+        told, known = _object(before, "pages"), _object(before, "batches")
+        shown = _by_page(_read_object(self.previous, QUERIES))
+        for batch in batches:
+            files = self._unchanged(batch, known.get(batch.name), told)
+            if files is None:
+                files = [self._add(entry, told) for entry in batch.entries()]
+            else:
+                for path in files:
+                    self._keep(path, str(told[path]))
+                    self.queries |= shown.get(path, {})
+            if batch.inputs:
+                self.batches[batch.name] = {"inputs": batch.inputs, "files": files}
+        for path, fingerprint in told.items():  # earlier days stay as they were
+            if path.startswith("as-of/") and path not in self.pages and self._is_there(path):
+                self._keep(path, str(fingerprint))
+        text = json.dumps(self.queries, indent=1)
+        self._add(_Entry(QUERIES, hashlib.sha256(text.encode()).hexdigest(), lambda: text), told)
+        manifest = {"made_by": "askwell", "pages": dict(sorted(self.pages.items())), "batches": self.batches}
+        _write(self.folder / MANIFEST, json.dumps(manifest, indent=0).encode())
+        size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        return SiteSummary(self.written, self.kept, size)
+
+    def _unchanged(self, batch: _Batch, known: object, told: Mapping[str, object]) -> list[str] | None:
+        """The files of a batch where the last build has them from the same inputs."""
+        if not batch.inputs or not isinstance(known, dict) or known.get("inputs") != batch.inputs:
+            return None
+        files = known.get("files")
+        if not isinstance(files, list) or not all(path in told and self._is_there(path) for path in files):
+            return None
+        return files
+
+    def _is_there(self, path: str) -> bool:
+        return self.previous is not None and (self.previous / path).is_file()
+
+    def _add(self, entry: _Entry, told: Mapping[str, object]) -> str:
+        if entry.path in self.pages:
+            return entry.path
+        self.queries |= {query.id: {"answers": query.answers, "sql": query.sql} for query in entry.queries}
+        if told.get(entry.path) == entry.fingerprint and self._is_there(entry.path):
+            self._keep(entry.path, entry.fingerprint)
         else:
-            _write(target, entry.content().encode())
-            written += 1
-    for path, fingerprint in before.items():  # earlier days stay as they were
-        if path.startswith("as-of/") and path not in now and previous is not None and (previous / path).is_file():
-            (building / path).parent.mkdir(parents=True, exist_ok=True)
-            _keep(previous / path, building / path)
-            now[path] = fingerprint
-    _write(
-        building / MANIFEST, json.dumps({"made_by": "askwell", "pages": dict(sorted(now.items()))}, indent=0).encode()
-    )
-    size = sum(file.stat().st_size for file in building.rglob("*") if file.is_file())
-    return SiteSummary(written, kept, size)
+            _write(self._place(entry.path, entry.fingerprint), entry.content().encode())
+            self.written += 1
+        return entry.path
+
+    def _keep(self, path: str, fingerprint: str) -> None:
+        if self.previous is not None:
+            _keep(self.previous / path, self._place(path, fingerprint))
+            self.kept += 1
+
+    def _place(self, path: str, fingerprint: str) -> Path:
+        self.pages[path] = fingerprint
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+
+def _by_page(queries: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Queries by the file that shows them: an id is page, section and place."""
+    found: dict[str, dict[str, object]] = {}
+    for id_, query in queries.items():
+        found.setdefault(f"{id_.rsplit('/', 2)[0]}.html", {})[id_] = query
+    return found
 
 
 def _write_static(building: Path, previous: Path | None, look: Look) -> StaticFiles:
@@ -395,19 +478,19 @@ def _keep(old: Path, new: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(content)
 
 
-def _sync_folders(folder: Path) -> None:
-    for path in (folder, *(inside for inside in folder.rglob("*") if inside.is_dir())):
-        _sync(path)
+def _make_durable(folder: Path) -> None:
+    """Bring every new file and every folder of a build to the disk; files with another name are there already."""
+    new = [path for path in folder.rglob("*") if path.is_dir() or path.stat().st_nlink == 1]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(_sync, (*new, folder)):
+            pass
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -468,15 +551,20 @@ def _prune(builds: Path, keep: set[str], newest: int) -> None:
         shutil.rmtree(build, ignore_errors=True)
 
 
-def _manifest(previous: Path | None) -> dict[str, str]:
-    if previous is None:
+def _read_object(build: Path | None, name: str) -> dict[str, object]:
+    """A JSON file of a build; empty where it is not there or not ours."""
+    if build is None:
         return {}
     try:
-        found = json.loads((previous / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads((build / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    pages = found.get("pages") if isinstance(found, dict) else None
-    return pages if isinstance(pages, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _object(found: Mapping[str, object], key: str) -> dict[str, object]:
+    inside = found.get(key)
+    return inside if isinstance(inside, dict) else {}
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted({SOURCE, *(file.stem for file in FOLDER.glob("*.po"))}))
 
 
+@cache
 def language_of(locale: str) -> str:
     """Return the language of a locale, such as `de` of `de-AT`; English where there is no file for it."""
     language = Locale.parse(locale, sep="-").language
