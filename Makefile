@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: wording help demo test dev check format truth bench fuzz calibration translations other-duckdb chaos lowest lock clean
+.PHONY: wording help demo test dev check format truth bench bench-short fuzz calibration translations other-duckdb chaos lowest lock clean
 
 help:
 	@echo "make demo    from a fresh clone to a finished report site on a simulated publisher"
@@ -12,7 +12,8 @@ help:
 	@echo "make check   ruff, pyright and every test"
 	@echo "make truth   does the pipeline recover the simulated truth? (20 publishers, some minutes)"
 	@echo "make calibration  are 95 % ranges right under daily looks? (a minute; writes docs/methods/calibration.md)"
-	@echo "make bench   speed and memory at size, as ratios (some minutes)"
+	@echo "make bench   speed and memory at size, as ratios (some minutes; EVENTS=N for other sizes)"
+	@echo "make bench-short  the same in a minute on a small month, beside the ratios recorded before; CI runs it"
 	@echo "make chaos   kill runs and the daemon at every stage, fill the disk; the next run must mend it (some minutes)"
 	@echo "make other-duckdb  a second DuckDB, with which tests read the published file, and one that is too old"
 	@echo "make translations  write new messages of the code into every language's file"
@@ -66,9 +67,13 @@ wording: .venv/.installed-dev
 fuzz: .venv/.installed-dev
 	@$(BIN)/python -m tests.analysis.test_any_order 1000000
 
+EVENTS ?= 10000000
 bench: .venv/.installed-dev
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench --events $(EVENTS)
 	@$(BIN)/python -m bench.inference
+
+bench-short: .venv/.installed-dev
+	@$(BIN)/python -m bench.short $(if $(RECORD),--record "$(RECORD)")
 
 chaos: .venv/.installed-dev
 	@ASKWELL_CHAOS=1 $(BIN)/python -m pytest tests/end_to_end/test_recovery.py tests/end_to_end/test_daemon.py tests/end_to_end/test_upgrade.py

@@ -82,7 +82,11 @@ class Month:
     @property
     def last_day(self) -> date:
         """The last day with events."""
-        return _FIRST_DAY + timedelta(days=self.days - 1)
+        return self.day(self.days - 1)
+
+    def day(self, number: int) -> date:
+        """A day by its number, from 0."""
+        return _FIRST_DAY + timedelta(days=number)
 
     def running(self, day: int) -> list[int]:
         """Numbers of the tests that run on a day."""
@@ -105,8 +109,8 @@ class Month:
             (folder / "experiments" / f"made-{number:04}.toml").write_text(
                 _EXPERIMENT.format(
                     id=f"made-{number:04}",
-                    starts=_FIRST_DAY + timedelta(days=self._starts(number)),
-                    planned_end=_FIRST_DAY + timedelta(days=self._ends(number)),
+                    starts=self.day(self._starts(number)),
+                    planned_end=self.day(self._ends(number)),
                     guardrail='guardrails = [{ metric = "pageviews", margin = 0.05 }]' if number % 4 == 0 else "",
                     variants="".join(_VARIANT.format(number=variant) for variant in range(_variants(number))),
                 ),
@@ -125,7 +129,7 @@ class Month:
             self._write_contributions(made, landing)
 
     def _write_day(self, made: duckdb.DuckDBPyConnection, landing: Path, day: int) -> None:
-        name = (_FIRST_DAY + timedelta(days=day)).isoformat()
+        name = self.day(day).isoformat()
         if _target(landing, "appeal_events", name).exists():
             return
         running = self.running(day)
@@ -160,6 +164,8 @@ class Month:
         )
 
     def _write_contributions(self, made: duckdb.DuckDBPyConnection, landing: Path) -> None:
+        if _target(landing, "contributions", self.last_day.isoformat()).exists():
+            return
         asks = str(landing / "appeal_events" / "*" / "*.parquet").replace("'", "''")
         made.execute(
             "CREATE OR REPLACE TEMP TABLE asked AS SELECT event_id, occurred_at, reader_id "
@@ -169,7 +175,7 @@ class Month:
             f"CREATE OR REPLACE TEMP TABLE paid AS {(_SQL / 'month_contributions.sql').read_text(encoding='utf-8')}"
         )
         for day in range(self.days):
-            name = (_FIRST_DAY + timedelta(days=day)).isoformat()
+            name = self.day(day).isoformat()
             select = f"SELECT * FROM paid WHERE CAST(occurred_at AS DATE) = DATE '{name}' ORDER BY contribution_id"
             _copy(made, select, _target(landing, "contributions", name))
 

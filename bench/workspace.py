@@ -1,7 +1,7 @@
 """The publisher that is measured, and the states of its warehouse between the stages.
 
-Everything lies under `bench/.cache/`, which git ignores. The simulation is made once for a size; what is computed from
-it is made anew in every run of the bench.
+Everything lies under `bench/.cache/`, which git ignores. A made month is made once for its size; what is computed from it
+is made anew in every run of the bench.
 """
 
 from __future__ import annotations
@@ -15,61 +15,48 @@ from pathlib import Path
 
 from analysis.registry import Experiment, read_registry
 from analysis.settings import Settings, read_settings
-from analysis.simulation.publisher import simulate
-from analysis.simulation.sizes import SimulationSize, bench
 from analysis.store import Warehouse
+from bench.month import Month
 
 CACHE = Path(__file__).parent / ".cache"
 
-_WHOLE = "simulated"
-_CONFIGURATION = ("askwell.toml", "fx_rates.csv")
+_WHOLE = "made"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A publisher of a size with its landing folder, its warehouse, and kept states of the warehouse.
+    """A made month with its landing folder, its warehouse, and kept states of the warehouse.
 
-    The files of the last day wait outside the landing folder until `land_last_day`.
+    Attributes:
+        memory_limit: What DuckDB may take while Askwell and the alternatives compute.
     """
 
-    folder: Path
-    size: SimulationSize
+    month: Month
+    memory_limit: str
 
-    @classmethod
-    def of(cls, events: int) -> Workspace:
-        size = bench(events)
-        return cls(CACHE / size.name, size)
+    @property
+    def folder(self) -> Path:
+        return CACHE / self.month.name
 
-    def simulate(self, progress: Callable[[str, float], None]) -> None:
-        """Simulate the publisher where that was not done before."""
-        done = self.folder / "simulated.done"
-        if not done.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            simulate(self.folder / _WHOLE, self.size, progress=progress)
-            done.touch()
+    def make(self, progress: Callable[[int, int], None]) -> None:
+        """Make the month, as far as that was not done before."""
+        self.month.write(self.folder / _WHOLE / "landing", progress)
 
-    def lay_out(self) -> None:
-        """An empty warehouse, and every day landed but the last."""
+    def lay_out(self, last_day: int) -> None:
+        """An empty warehouse, and the days up to `last_day` (a number, from 0) landed."""
         shutil.rmtree(self.folder / "work", ignore_errors=True)
-        work, whole = self.folder / "work", self.folder / _WHOLE
-        work.mkdir()
-        for name in _CONFIGURATION:
-            shutil.copy(whole / name, work / name)
-        shutil.copytree(whole / "experiments", work / "experiments")
-        last = self.size.last_day.isoformat()
-        for file in sorted((whole / "landing").rglob("*.parquet")):
-            if file.parent.name != last:
-                self._land(file)
+        shutil.rmtree(self.folder / "states", ignore_errors=True)
+        self.month.write_registry(self.folder / "work", self.memory_limit)
+        for day in range(last_day + 1):
+            self.land(day)
 
-    def land_last_day(self) -> None:
-        """Land the day that was held back."""
-        for file in (self.folder / _WHOLE / "landing").glob(f"*/{self.size.last_day.isoformat()}/*.parquet"):
-            self._land(file)
-
-    def _land(self, file: Path) -> None:
-        target = self.folder / "work" / file.relative_to(self.folder / _WHOLE)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(file, target)
+    def land(self, day: int) -> None:
+        """Land a day by its number."""
+        whole = self.folder / _WHOLE
+        for file in whole.glob(f"landing/*/{self.month.day(day).isoformat()}/*.parquet"):
+            target = self.folder / "work" / file.relative_to(whole)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target)
 
     @property
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ from analysis.registry import read_registry
 from analysis.settings import read_settings
 from analysis.store import Warehouse
 from bench.month import Month
+from bench.short import RECORDS, Record, append, expected, read_records, regressions, trend
 
 
 def written(folder: Path, month: Month) -> dict[str, pl.DataFrame]:
@@ -41,3 +42,33 @@ def test_a_made_month_has_the_events_and_the_gifts_that_were_asked_for(tmp_path:
     with warehouse.writing():
         done = ingest(warehouse, experiments)
     assert done.received == done.accepted == sum(frame.height for frame in found.values())
+
+
+RECORDED = [Record(f"2026-11-0{day}", "made up", {"ingest": ratio}) for day, ratio in ((1, 90.0), (2, 30.0), (3, 32.0))]
+
+
+def test_a_ratio_within_twice_the_middle_of_its_records_is_no_regression() -> None:
+    assert regressions(RECORDED, {"ingest": 63.0}) == []
+
+
+def test_a_ratio_beyond_twice_the_middle_of_its_records_is_said_with_what_to_do() -> None:
+    (sentence,) = regressions(RECORDED, {"ingest": 65.0})
+    assert "ingest costs 65.0 x the scan; recorded were 32.0, and 64.0 are allowed" in sentence
+    assert "--profile ingest" in sentence
+
+
+def test_a_stage_that_was_never_recorded_is_shown_and_not_judged() -> None:
+    assert regressions(RECORDED, {"new_stage": 1000.0}) == []
+    assert "new_stage" in trend(RECORDED, {"new_stage": 1000.0}).columns[0]._cells
+
+
+def test_a_record_is_read_back_as_it_was_added(tmp_path: Path) -> None:
+    file = tmp_path / "ratios.csv"
+    for record in (*RECORDED, Record("2026-11-04", 'another stage, "quoted"', {"partials": 7.25})):
+        append(file, record)
+    assert read_records(file) == [*RECORDED, Record("2026-11-04", 'another stage, "quoted"', {"partials": 7.25})]
+    assert expected(read_records(file), "ingest") == 32.0
+
+
+def test_the_records_that_ci_is_held_to_cover_what_it_measures() -> None:
+    assert {"ingest", "partials", "cohorts", "reporting", "one_new_day"} <= read_records(RECORDS)[-1].ratios.keys()
