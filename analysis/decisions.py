@@ -6,10 +6,8 @@ expected loss in money. Nothing is estimated here except when an answer may be e
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -81,149 +79,27 @@ def decide(
     """
     if variant_results.is_empty():
         return DECISIONS.frame()
-    board = _Board.of(estimates, variant_results, checks, plans, guardrails, days, metrics)
-    rows = board.rows()
-    # By columns: from dictionaries Polars reads each value of each row by its name.
-    return pl.DataFrame({name: [row[name] for row in rows] for name in DECISIONS.schema}, schema=DECISIONS.schema)
+    facts = _facts(estimates, variant_results, checks, plans, guardrails, days, metrics)
+    return _with_forecast(_judged(facts)).select(pl.col(name).cast(dtype) for name, dtype in DECISIONS.schema.items())
 
 
 @dataclass(frozen=True)
 class _Board:
-    """What the rules ask of each experiment; matrices have one column a variant, the control in column 0."""
+    """Numbers of the primary metric today: a row a test, a column a variant, the control in column 0."""
 
-    experiment: list[str]
-    as_of: list[date | None]
-    plan: list[dict[str, object]]
-    variants: list[list[str]]
-    blocked: list[list[str]]
-    broken: list[tuple[str, str] | None]
-    unsettled: list[dict[str, str]]
-    turned_by_cap: list[frozenset[str]]
-    guarded: frozenset[str]
-    reason: list[str | None]
-    proven_at: dict[tuple[str, str], date]
-    days: list[int | None]
-    fewest: list[int | None]
+    present: NDArray[np.bool_]
+    contributors: Array
     mean: Array
     se: Array
     loss: Array
     low: Array
     high: Array
     log_ratio: Array
-    reached: Array
+    is_reached: NDArray[np.bool_]
+    is_ended: NDArray[np.bool_]
     tau: Array
-    closed: list[bool]
 
-    @classmethod
-    def of(
-        cls,
-        estimates: pl.DataFrame,
-        variant_results: pl.DataFrame,
-        checks: pl.DataFrame,
-        plans: pl.DataFrame,
-        guardrails: pl.DataFrame,
-        days: int | None,
-        metrics: Mapping[str, Metric],
-    ) -> _Board:
-        last = variant_results.group_by("experiment_id", maintain_order=True).agg(pl.col("as_of").max())
-        index = last.select("experiment_id").with_row_index("row")
-        plan = {str(row["experiment_id"]): row for row in plans.iter_rows(named=True)}
-        experiments = [str(name) for name in last["experiment_id"]]
-        unplanned = [name for name in experiments if name not in plan]
-        if unplanned:
-            raise ValueError(f"no plan is registered for {', '.join(unplanned)}")
-        columns = (
-            variant_results.select("experiment_id", "variant_id", "is_control")
-            .unique(maintain_order=True)
-            .sort(~pl.col("is_control"), maintain_order=True)
-            .with_columns(column=pl.int_range(pl.len()).over("experiment_id"))
-            .join(index, on="experiment_id")
-        )
-        shape = (last.height, int(columns["column"].max()) + 1)  # pyright: ignore[reportArgumentType, reportOperatorIssue]
-        place = columns.select("experiment_id", "variant_id", "row", "column")
-        primary = plans.select("experiment_id", "primary_metric")
-
-        def main(frame: pl.DataFrame) -> pl.DataFrame:
-            return frame.filter((pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all"))
-
-        def of_primary(frame: pl.DataFrame) -> pl.DataFrame:
-            return frame.join(primary, on="experiment_id").filter(pl.col("metric") == pl.col("primary_metric"))
-
-        def matrix(frame: pl.DataFrame, name: str) -> Array:
-            placed = frame.select("experiment_id", "variant_id", pl.col(name).cast(pl.Float64)).join(
-                place, on=["experiment_id", "variant_id"]
-            )
-            out = np.full(shape, np.nan)
-            out[placed["row"].to_numpy(), placed["column"].to_numpy()] = placed[name].fill_null(float("nan")).to_numpy()
-            return out
-
-        results = main(variant_results.join(last, on=_DAY, nulls_equal=True, how="semi"))
-        described = of_primary(results)
-        today = main(estimates.join(last, on=_DAY, nulls_equal=True, how="semi"))
-        compared = of_primary(today)
-        gave = matrix(results.filter(pl.col("metric") == "conversion"), "x")
-        counted = [plan[name]["primary_metric"] in ("value", "conversion") for name in experiments]
-        # What a declared metric counts need not be a gift: then those who have any of it are its contributors.
-        contributors = np.where(np.isnan(gave) | ~np.array(counted)[:, None], matrix(described, "x"), gave)
-        history = _closed(of_primary(main(estimates)), place, plans, shape[1])
-        proven = history.filter("is_proven").group_by("experiment_id", "variant_id").agg(pl.col("as_of").min())
-        harm, open_guardrails = _guardrails(today, guardrails, metrics)
-        todays_checks = checks.join(last, on=_DAY, nulls_equal=True, how="semi")
-        blocked = _lists(todays_checks.filter(pl.col("status") == "block"), "check_name")
-        turned = _lists(
-            todays_checks.filter(
-                (pl.col("check_name") == "cap_agreement")
-                & (pl.col("status") != "pass")
-                & (pl.col("status") != "not_applicable")
-            ),
-            "variant_id",
-        )
-        why = dict(
-            pl.concat([compared.select("experiment_id", "reason"), described.select("experiment_id", "reason")])
-            .filter(pl.col("reason").is_not_null())
-            .unique("experiment_id", keep="first", maintain_order=True)
-            .iter_rows()
-        )
-        as_of: list[date | None] = last["as_of"].to_list()
-        variants: list[list[str]] = (
-            columns.group_by("row", maintain_order=True).agg("variant_id").sort("row")["variant_id"].to_list()
-        )
-        ended = set(compared.filter(pl.col("planned_closed_at").is_not_null())["experiment_id"])
-        closed_today = history.join(last, on=_DAY, nulls_equal=True, how="semi")
-        return cls(
-            experiment=experiments,
-            as_of=as_of,
-            plan=[plan[name] for name in experiments],
-            variants=variants,
-            blocked=[list(dict.fromkeys(blocked.get(name, []))) for name in experiments],
-            broken=[harm.get(name) for name in experiments],
-            unsettled=[open_guardrails.get(name, {}) for name in experiments],
-            turned_by_cap=[frozenset(turned.get(name, [])) for name in experiments],
-            guarded=frozenset(guardrails["experiment_id"].to_list()),
-            reason=[why.get(name) for name in experiments],
-            proven_at={(e, v): d for e, v, d in proven.iter_rows() if d is not None},
-            days=[_full_days(plan[name], day, days) for name, day in zip(experiments, as_of, strict=True)],
-            fewest=_fewest(contributors, [len(names) for names in variants]),
-            mean=matrix(described, "mean"),
-            se=matrix(described, "se"),
-            loss=matrix(described, "expected_loss_per_1000"),
-            low=matrix(compared.with_columns(guaranteed("low")), "low"),
-            high=matrix(compared.with_columns(guaranteed("high")), "high"),
-            log_ratio=matrix(compared, "log_ratio"),
-            reached=matrix(closed_today, "is_reached"),
-            tau=np.fmax.reduce(matrix(compared, "tau"), axis=1),
-            closed=[name in ended for name in experiments],
-        )
-
-    def rows(self) -> list[dict[str, object]]:
-        """One row of the table per experiment."""
-        best, rival = self._leaders()
-        expected = self._forecast(best, rival)
-        # Python's own numbers: reading an array's elements one by one costs more than all the rules.
-        forecasts = zip(best.tolist(), expected.even.tolist(), expected.sure.tolist(), strict=True)
-        return [self._row(i, *forecast) for i, forecast in enumerate(forecasts)]
-
-    def _leaders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def leaders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Columns of the smallest and the second smallest expected loss; -1 where it is not known."""
         loss = np.where(np.isnan(self.loss), np.inf, self.loss)
         order = np.argsort(loss, axis=1, kind="stable")
@@ -234,18 +110,17 @@ class _Board:
             np.where(np.isfinite(loss[rows, rival]), rival, -1),
         )
 
-    def _forecast(self, best: NDArray[np.int64], rival: NDArray[np.int64]) -> planning.Forecast:
+    def forecast(self, days: Array, threshold: Array) -> planning.Forecast:
         """Days from now until the loss of the better of the two leading variants is likely to be small enough."""
+        best, rival = self.leaders()
         rows = np.arange(best.size)
         with np.errstate(divide="ignore", invalid="ignore"):
             log_mean, spread = np.log(self.mean), (self.se / self.mean) ** 2
             theta = log_mean[rows, best] - log_mean[rows, rival]
             se = np.sqrt(spread[rows, best] + spread[rows, rival])
-        days = np.array([value or np.nan for value in self.days], dtype=np.float64)
-        known = (best >= 0) & (rival >= 0) & np.isfinite(theta) & (se > 0) & np.isfinite(days)
+        known = (best >= 0) & (rival >= 0) & np.isfinite(theta) & (se > 0) & (days > 0)
         even, sure = np.full(best.size, np.nan), np.full(best.size, np.nan)
         if known.any():
-            threshold = np.array([float(str(plan["loss_threshold"])) for plan in self.plan])
             tau = np.where(np.isnan(self.tau), bayesian.DEFAULT_TAU, self.tau)
             found = planning.forecast(theta[known], se[known], days[known], threshold[known], tau[known])
             even[known], sure[known] = found.even, found.sure
@@ -253,200 +128,366 @@ class _Board:
         sure[known & np.isnan(sure)] = np.inf
         return planning.Forecast(even, sure)
 
-    def _row(self, i: int, best: int, even: float, sure: float) -> dict[str, object]:
-        plan, names = self.plan[i], self.variants[i]
-        as_of, days = self.as_of[i], self.days[i]
-        fewest = self.fewest[i]
-        threshold = _number(plan["loss_threshold"]) * float(self.mean[i, 0]) * 1000
-        loss = float(self.loss[i, best]) if best >= 0 else float("nan")
-        reasons: list[str] = []
-        verdict, spoken, basis = self._judge(i, best, loss, threshold, fewest, even, reasons)
-        waits = next((code for code in reasons if code.startswith(("guardrail_not_settled", "cap_turns_sign"))), None)
-        forecasts = verdict in (Verdict.KEEP_ASKING, Verdict.TOO_EARLY, Verdict.CANNOT_TELL)
-        soonest = self._soonest(i, fewest)
-        even_at, sure_at = (_after(as_of, max(value, soonest)) for value in (even, sure))
-        why: str | None = None
-        if not forecasts:
-            why = "not_needed"
-        elif as_of is None:
-            why = "no_dates"
-        elif waits is not None:
-            why = waits.partition(":")[0]
-        elif math.isnan(even):
-            why = self.reason[i] or "loss_unknown"
-        elif even_at is None:
-            why = "beyond_ten_years"
-        return {
-            "experiment_id": self.experiment[i],
-            "as_of": as_of,
-            "verdict": str(verdict),
-            "variant_id": spoken,
-            "basis": basis,
-            "reasons": reasons,
-            "primary_metric": plan["primary_metric"],
-            "n_days": days,
-            "smallest_contributors": fewest,
-            "best_variant_id": names[best] if best >= 0 else None,
-            "expected_loss_per_1000": _known(loss),
-            "loss_threshold_per_1000": _known(threshold),
-            "proven_at": self.proven_at.get((self.experiment[i], names[best])) if best >= 0 else None,
-            "forecast_even": None if why else even_at,
-            "forecast_sure": None if why else sure_at,
-            "forecast_reason": why,
-        }
+    def fewest(self) -> Array:
+        """Contributors of the variant that has fewest; one that nobody saw has none, not-a-number where none is known."""
+        is_known = (np.isfinite(self.contributors) & self.present).any(axis=1)
+        fewest = np.where(self.present, np.nan_to_num(self.contributors), np.inf).min(axis=1)
+        return np.where(is_known, fewest, np.nan)
 
-    def _soonest(self, i: int, fewest: int | None) -> float:
-        """Days until the test is old and large enough for rule 3."""
-        plan, days = self.plan[i], self.days[i]
-        if days is None:
-            return 0.0
-        wait = float(_number(plan["minimum_days"]) - days)
-        if fewest and days:
-            wait = max(wait, _number(plan["minimum_contributors"]) * days / fewest - days)
-        return max(wait, 0.0)
-
-    def _judge(
-        self, i: int, best: int, loss: float, threshold: float, fewest: int | None, even: float, reasons: list[str]
-    ) -> tuple[Verdict, str | None, str | None]:
-        """Ask the rules in order; return verdict, variant and basis, and leave the answers in `reasons`."""
-        plan, names, days = self.plan[i], self.variants[i], self.days[i]
-        if self.blocked[i]:
-            reasons += [f"trust_blocked:{check}" for check in self.blocked[i]]
-            return Verdict.FIX_FIRST, None, None
-        reasons.append("trust_passed")
-        broken = self.broken[i]
-        if broken is not None:
-            reasons.append(f"guardrail_broken:{broken[1]}")
-            return Verdict.STOP_HARM, broken[0], None
-        reasons.append("guardrails_unharmed" if self.experiment[i] in self.guarded else "no_guardrails")
-        early = []
-        if days is not None and days < _number(plan["minimum_days"]):
-            early.append("too_few_days")
-        if fewest is not None and fewest < _number(plan["minimum_contributors"]):
-            early.append("too_few_contributors")
-        if early:
-            reasons += early
-            return Verdict.TOO_EARLY, None, None
-        reasons.append("enough_data")
-        if best < 0:
-            reasons.append("loss_unknown")
-        elif loss > threshold:
-            reasons.append("loss_above_threshold")
-        else:
-            reasons.append("loss_below_threshold")
-            vetoes = self._vetoes(i, best)
-            if not vetoes:
-                return Verdict.USE_IT, names[best], "proven" if self._is_proven(i, best) else "best_bet"
-            reasons += vetoes
-        effect = plan["smallest_effect"]
-        if effect is None:
-            reasons.append("no_smallest_effect")
-        elif self._is_inside(i, _number(effect)):
-            reasons.append("inside_smallest_effect")
-            return Verdict.NO_DIFFERENCE, None, None
-        else:
-            reasons.append("not_inside_smallest_effect")
-        return self._time_left(i, best, even, reasons)
-
-    def _vetoes(self, i: int, best: int) -> list[str]:
-        """Why a variant with a small expected loss is not used all the same."""
-        names = self.variants[i]
-        if best == 0:
-            return ["cap_turns_sign"] if self.turned_by_cap[i] else []
-        vetoes = [
-            f"guardrail_not_settled:{metric}" for metric in self.unsettled[i].get(names[best], "").split() if metric
-        ]
-        return vetoes + (["cap_turns_sign"] if names[best] in self.turned_by_cap[i] else [])
-
-    def _is_proven(self, i: int, best: int) -> bool:
+    def is_proven(self, best: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the variant is proven better than the control; the control, whether all others are proven worse."""
-        reached = self.reached[i] == 1
-        others = np.arange(1, len(self.variants[i]))
-        if best:
-            return bool(reached[best] and self.log_ratio[i, best] > 0)
-        return bool((reached[others] & (self.log_ratio[i, others] < 0)).all())
+        better = (self.is_reached & (self.log_ratio > 0))[np.arange(best.size), best]
+        return np.asarray(
+            np.where(best > 0, better, self._all_others(self.is_reached & (self.log_ratio < 0))), dtype=np.bool_
+        )
 
-    def _is_inside(self, i: int, effect: float) -> bool:
+    def is_inside(self, effect: Array) -> NDArray[np.bool_]:
         """Whether every anytime interval lies inside the smallest effect, alike in both directions on the log scale."""
-        others = np.arange(1, len(self.variants[i]))
-        return bool(((self.low[i, others] >= 1 / (1 + effect) - 1) & (self.high[i, others] <= effect)).all())
+        inside = (self.low >= (1 / (1 + effect) - 1)[:, None]) & (self.high <= effect[:, None])
+        return self._all_others(inside)
 
-    def _time_left(self, i: int, best: int, even: float, reasons: list[str]) -> tuple[Verdict, str | None, str | None]:
-        as_of, end = self.as_of[i], self.plan[i]["planned_end"]
-        leader = self.variants[i][best] if best >= 0 else None
-        if as_of is None:
-            reasons.append("no_dates")
-            return Verdict.KEEP_ASKING, leader, None
-        if self.closed[i]:
-            reasons.append("registered_end_reached")
-            return Verdict.CANNOT_TELL, None, None
-        if not isinstance(end, date):
-            reasons.append("no_planned_end")
-            return Verdict.KEEP_ASKING, leader, None
-        if as_of >= end:
-            reasons.append("planned_end_reached")
-            return Verdict.CANNOT_TELL, None, None
-        if math.isnan(even) or "loss_below_threshold" in reasons:
-            reasons.append("no_forecast")
-            return Verdict.KEEP_ASKING, leader, None
-        if even > (end - as_of).days:
-            reasons.append("forecast_beyond_planned_end")
-            return Verdict.CANNOT_TELL, None, None
-        reasons.append("forecast_within_plan")
-        return Verdict.KEEP_ASKING, leader, None
+    def _all_others(self, holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray((holds | ~self.present)[:, 1:].all(axis=1))
 
 
-def _fewest(contributors: Array, widths: list[int]) -> list[int | None]:
-    """Contributors of the variant that has fewest, by row; a variant that nobody saw has none, None where none is known."""
-    is_variant = np.arange(contributors.shape[1]) < np.array(widths)[:, None]
-    is_known = (np.isfinite(contributors) & is_variant).any(axis=1)
-    fewest = np.where(is_variant, np.nan_to_num(contributors), np.inf).min(axis=1)
-    return [int(count) if known else None for count, known in zip(fewest.tolist(), is_known.tolist(), strict=True)]
+def _facts(
+    estimates: pl.DataFrame,
+    variant_results: pl.DataFrame,
+    checks: pl.DataFrame,
+    plans: pl.DataFrame,
+    guardrails: pl.DataFrame,
+    days: int | None,
+    metrics: Mapping[str, Metric],
+) -> pl.DataFrame:
+    """What the rules ask of each experiment on its last day: one row each, in the order of the results."""
+    last = variant_results.group_by("experiment_id", maintain_order=True).agg(pl.col("as_of").max())
+    tests = last.with_row_index("row").join(plans, on="experiment_id", how="left", maintain_order="left")
+    unplanned = tests.filter(pl.col("primary_metric").is_null())["experiment_id"].to_list()
+    if unplanned:
+        raise ValueError(f"no plan is registered for {', '.join(unplanned)}")
+    place = (
+        variant_results.select("experiment_id", "variant_id", "is_control")
+        .unique(maintain_order=True)
+        .sort(~pl.col("is_control"), maintain_order=True)
+        .with_columns(column=pl.int_range(pl.len()).over("experiment_id"))
+        .join(tests.select("row", "experiment_id"), on="experiment_id")
+        .drop("is_control")
+    )
+    described, compared = (_placed(frame, place, tests) for frame in (variant_results, estimates))
+    history = _closed(compared.filter("is_primary"), place, plans)
+    today = compared.filter("is_today")
+    board = _board(place, tests, described.filter("is_today"), today, history.filter("is_today"))
+    leader = place.rename({"column": "best", "variant_id": "best_variant_id"}).drop("experiment_id")
+    return _with_findings(
+        _numbers(tests, board, days).join(leader, on=["row", "best"], how="left"),
+        why=pl.concat(
+            frame.filter(pl.col("is_today") & pl.col("is_primary")).select("experiment_id", "reason")
+            for frame in (compared, described)
+        ),
+        history=history,
+        checks=checks.join(last, on=_DAY, nulls_equal=True, how="semi"),
+        guardrails=_guardrails(today, guardrails, metrics),
+        guarded=guardrails["experiment_id"].unique(),
+    ).sort("row")
 
 
-def _full_days(plan: dict[str, object], as_of: date | None, days: int | None) -> int | None:
-    """Full days of the test up to as_of, its planned end at most."""
-    starts, end = plan["starts"], plan["planned_end"]
-    if as_of is None or not isinstance(starts, date):
-        return days
-    last = min(as_of, end) if isinstance(end, date) else as_of
-    return max((last - starts).days + 1, 0)
+def _placed(frame: pl.DataFrame, place: pl.DataFrame, tests: pl.DataFrame) -> pl.DataFrame:
+    """Rows of all exposed readers with their `row` and `column`; whether they are of today, and of the primary metric."""
+    placed = frame.filter((pl.col("basis") == "exposed") & (pl.col("segment_kind") == "all")).join(
+        place, on=["experiment_id", "variant_id"], maintain_order="left"
+    )
+    of_test = {name: tests[name].gather(placed["row"]) for name in ("as_of", "primary_metric")}
+    return placed.with_columns(
+        is_today=placed["as_of"].eq_missing(of_test["as_of"]),
+        is_primary=placed["metric"] == of_test["primary_metric"],
+    )
 
 
-def _after(as_of: date | None, days: float) -> date | None:
-    """The day so many days after as_of; None where there is none within ten years."""
-    if as_of is None or not math.isfinite(days) or days > planning.LONGEST_FORECAST_DAYS:
-        return None
-    return as_of + timedelta(days=math.ceil(days))
+def _board(
+    place: pl.DataFrame, tests: pl.DataFrame, described: pl.DataFrame, compared: pl.DataFrame, closed: pl.DataFrame
+) -> _Board:
+    shape = (tests.height, int(place["column"].to_numpy().max()) + 1)
+
+    def matrix(frame: pl.DataFrame, name: str) -> Array:
+        out = np.full(shape, np.nan)
+        values = frame[name].cast(pl.Float64).fill_null(float("nan"))
+        out[frame["row"].to_numpy(), frame["column"].to_numpy()] = values.to_numpy()
+        return out
+
+    present = np.zeros(shape, dtype=np.bool_)
+    present[place["row"].to_numpy(), place["column"].to_numpy()] = True
+    gave = matrix(described.filter(pl.col("metric") == "conversion"), "x")
+    described, compared = described.filter("is_primary"), compared.filter("is_primary")
+    counts_gifts = tests["primary_metric"].is_in(["value", "conversion"]).to_numpy()
+    return _Board(
+        present=present,
+        # What a declared metric counts need not be a gift: then those who have any of it are its contributors.
+        contributors=np.where(np.isnan(gave) | ~counts_gifts[:, None], matrix(described, "x"), gave),
+        mean=matrix(described, "mean"),
+        se=matrix(described, "se"),
+        loss=matrix(described, "expected_loss_per_1000"),
+        low=matrix(compared.with_columns(guaranteed("low")), "low"),
+        high=matrix(compared.with_columns(guaranteed("high")), "high"),
+        log_ratio=matrix(compared, "log_ratio"),
+        is_reached=np.equal(matrix(closed, "is_reached"), 1),
+        is_ended=np.asarray(np.isfinite(matrix(compared, "planned_closed_at")).any(axis=1)),
+        tau=np.fmax.reduce(matrix(compared, "tau"), axis=1),
+    )
 
 
-def _number(value: object) -> float:
-    if not isinstance(value, int | float):
-        raise ValueError(f"a plan holds {value!r} where a number is needed")
-    return float(value)
+def _numbers(tests: pl.DataFrame, board: _Board, days: int | None) -> pl.DataFrame:
+    """The plan of each test with what the board says of its leader; null where it is not known."""
+    last_full_day = pl.min_horizontal("as_of", "planned_end")
+    dated = tests.with_columns(
+        n_days=pl.when(pl.col("as_of").is_not_null() & pl.col("starts").is_not_null())
+        .then(((last_full_day - pl.col("starts")).dt.total_days() + 1).clip(0))
+        .otherwise(pl.lit(days, dtype=pl.Int64))
+    )
+
+    def column(name: str) -> Array:
+        return dated[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+    best, _ = board.leaders()
+    share = column("loss_threshold")
+    expected = board.forecast(column("n_days"), share)
+    found = {
+        "fewest": board.fewest(),
+        "expected_loss_per_1000": np.where(best >= 0, board.loss[np.arange(best.size), best], np.nan),
+        "loss_threshold_per_1000": share * board.mean[:, 0] * 1000,
+        "even": expected.even,
+        "sure": expected.sure,
+    }
+    return dated.with_columns(
+        *(pl.Series(name, values).fill_nan(None) for name, values in found.items()),
+        best=pl.Series(best),
+        is_proven=pl.Series(board.is_proven(best)),
+        is_ended=pl.Series(board.is_ended),
+        is_inside=pl.Series(board.is_inside(column("smallest_effect"))),
+    )
 
 
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _with_findings(
+    tests: pl.DataFrame,
+    *,
+    why: pl.DataFrame,
+    history: pl.DataFrame,
+    checks: pl.DataFrame,
+    guardrails: pl.DataFrame,
+    guarded: pl.Series,
+) -> pl.DataFrame:
+    """Beside each test: what blocks it, the guardrail that is broken, and what speaks against its leader."""
+    leader = ["experiment_id", "best_variant_id"]
+    blocked = (
+        checks.filter(pl.col("status") == "block")
+        .group_by("experiment_id", maintain_order=True)
+        .agg(blocked=pl.col("check_name").unique(maintain_order=True))
+    )
+    turned = checks.filter((pl.col("check_name") == "cap_agreement") & pl.col("status").is_in(["warn", "block"]))
+    worst = (
+        guardrails.filter(pl.col("beyond") > 0)
+        .sort("beyond", descending=True)
+        .unique("experiment_id", keep="first", maintain_order=True)
+        .select("experiment_id", broken_metric="metric", broken_variant="variant_id")
+    )
+    unsettled = (
+        guardrails.filter(~pl.col("inside"))
+        .group_by("experiment_id", best_variant_id="variant_id", maintain_order=True)
+        .agg(unsettled=pl.col("metric"))
+    )
+    proven = (
+        history.filter("is_proven")
+        .group_by("experiment_id", best_variant_id="variant_id")
+        .agg(proven_at=pl.col("as_of").min())
+    )
+    first_reason = why.filter(pl.col("reason").is_not_null()).unique("experiment_id", keep="first", maintain_order=True)
+    # A cap that turns the control's own lift against others is said of the control: any variant's name will do.
+    caps = turned.select("experiment_id", best_variant_id="variant_id", turns_by_cap=pl.lit(value=True)).unique()
+    control_caps = turned.select("experiment_id", any_turns_by_cap=pl.lit(value=True)).unique()
+    for found, on in (
+        (blocked, ["experiment_id"]),
+        (worst, ["experiment_id"]),
+        (unsettled, leader),
+        (proven, leader),
+        (first_reason, ["experiment_id"]),
+        (caps, leader),
+        (control_caps, ["experiment_id"]),
+    ):
+        tests = tests.join(found, on=on, how="left")
+    return tests.with_columns(
+        pl.col("blocked", "unsettled").fill_null([]),
+        is_guarded=pl.col("experiment_id").is_in(guarded.implode()),
+        turns_by_cap=pl.when(pl.col("best") == 0)
+        .then("any_turns_by_cap")
+        .otherwise("turns_by_cap")
+        .fill_null(value=False),
+    )
 
 
-def _lists(frame: pl.DataFrame, name: str) -> dict[str, list[str]]:
-    """Values of a column by experiment, in order."""
-    grouped = frame.group_by("experiment_id", maintain_order=True).agg(name)
-    return {str(experiment): list(values) for experiment, values in grouped.iter_rows()}
+def _judged(facts: pl.DataFrame) -> pl.DataFrame:
+    """Ask the rules in order: `rule` that decided, `verdict`, its `variant_id` and `basis`, and the answers as `reasons`."""
+    answers = facts.with_columns(
+        too_few_days=(pl.col("n_days") < pl.col("minimum_days")).fill_null(value=False),
+        too_few_contributors=(pl.col("fewest") < pl.col("minimum_contributors")).fill_null(value=False),
+        # Nothing but a variant's own harm speaks against it: the control was always there.
+        unsettled=pl.when(pl.col("best") > 0).then("unsettled").otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        loss_is=pl.when(pl.col("expected_loss_per_1000").is_null() | pl.col("loss_threshold_per_1000").is_null())
+        .then(pl.lit("loss_unknown"))
+        .when(pl.col("expected_loss_per_1000") > pl.col("loss_threshold_per_1000"))
+        .then(pl.lit("loss_above_threshold"))
+        .otherwise(pl.lit("loss_below_threshold")),
+    )
+    answers = answers.with_columns(
+        waits=pl.when(pl.col("loss_is") != "loss_below_threshold")
+        .then(None)
+        .when(pl.col("unsettled").list.len() > 0)
+        .then(pl.lit("guardrail_not_settled"))
+        .when("turns_by_cap")
+        .then(pl.lit("cap_turns_sign")),
+        time_left=_time_left(),
+    )
+    answers = answers.with_columns(rule=_first_that_holds(list(_RULES.values())))
+    leads = pl.col("verdict").is_in([str(Verdict.USE_IT), str(Verdict.KEEP_ASKING)])
+    return (
+        answers.with_columns(
+            verdict=pl.col("rule").replace_strict(
+                dict(enumerate([*map(str, _RULES), str(Verdict.KEEP_ASKING)], start=1)), return_dtype=pl.String
+            ),
+            reasons=_reasons(),
+        )
+        .with_columns(
+            variant_id=pl.when(pl.col("verdict") == str(Verdict.STOP_HARM))
+            .then("broken_variant")
+            .when(leads)
+            .then("best_variant_id"),
+            basis=pl.when(pl.col("verdict") == str(Verdict.USE_IT)).then(
+                pl.when("is_proven").then(pl.lit("proven")).otherwise(pl.lit("best_bet"))
+            ),
+        )
+        .rename({"fewest": "smallest_contributors"})
+    )
 
 
-def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, width: int) -> pl.DataFrame:
+#: What each rule but the last asks, in their order; the columns are those of `_judged`.
+_RULES: dict[Verdict, pl.Expr] = {
+    Verdict.FIX_FIRST: pl.col("blocked").list.len() > 0,
+    Verdict.STOP_HARM: pl.col("broken_metric").is_not_null(),
+    Verdict.TOO_EARLY: pl.col("too_few_days") | pl.col("too_few_contributors"),
+    Verdict.USE_IT: (pl.col("loss_is") == "loss_below_threshold") & pl.col("waits").is_null(),
+    Verdict.NO_DIFFERENCE: pl.col("smallest_effect").is_not_null() & pl.col("is_inside"),
+    Verdict.CANNOT_TELL: pl.col("time_left").is_in(
+        ["registered_end_reached", "planned_end_reached", "forecast_beyond_planned_end"]
+    ),
+}
+
+
+def _first_that_holds(rules: list[pl.Expr]) -> pl.Expr:
+    """Number of the first rule that holds, from 1; one more than there are where none does."""
+    held = pl.concat_list([rule.fill_null(value=False) for rule in rules] + [pl.lit(value=True)])
+    return held.list.arg_max().cast(pl.Int64) + 1
+
+
+def _reasons() -> pl.Expr:
+    """The answer of every rule that was asked, in order."""
+
+    def said(rule: int, answer: pl.Expr) -> pl.Expr:
+        return pl.when(pl.col("rule") >= rule).then(answer)
+
+    def where(holds: pl.Expr, code: str) -> pl.Expr:
+        return pl.when(holds).then(pl.lit(code))
+
+    def each(rule: int, codes: str, prefix: str) -> pl.Expr:
+        listed = pl.col(codes).list.eval(pl.lit(f"{prefix}:") + pl.element())
+        return pl.when(pl.col("rule") >= rule).then(listed).otherwise(pl.lit([], dtype=pl.List(pl.String)))
+
+    is_early = pl.col("too_few_days") | pl.col("too_few_contributors")
+    is_below = pl.col("loss_is") == "loss_below_threshold"
+    answers = [
+        each(1, "blocked", "trust_blocked"),
+        said(2, pl.lit("trust_passed")),
+        said(2, pl.format("guardrail_broken:{}", "broken_metric")),
+        said(3, pl.when("is_guarded").then(pl.lit("guardrails_unharmed")).otherwise(pl.lit("no_guardrails"))),
+        said(3, where(pl.col("too_few_days"), "too_few_days")),
+        said(3, where(pl.col("too_few_contributors"), "too_few_contributors")),
+        said(3, where(~is_early, "enough_data")),
+        said(4, pl.col("loss_is")),
+        # Only what keeps a small loss from being used is a reason; `rule` is 5 or more only where something does.
+        pl.when(is_below)
+        .then(each(5, "unsettled", "guardrail_not_settled"))
+        .otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        said(5, where(is_below & pl.col("turns_by_cap"), "cap_turns_sign")),
+        said(
+            5,
+            pl.when(pl.col("smallest_effect").is_null())
+            .then(pl.lit("no_smallest_effect"))
+            .when("is_inside")
+            .then(pl.lit("inside_smallest_effect"))
+            .otherwise(pl.lit("not_inside_smallest_effect")),
+        ),
+        said(6, pl.col("time_left")),
+    ]
+    return pl.concat_list(answers).list.drop_nulls()
+
+
+def _time_left() -> pl.Expr:
+    """Whether an answer may still be expected before the registered end."""
+    left = (pl.col("planned_end") - pl.col("as_of")).dt.total_days()
+    return (
+        pl.when(pl.col("as_of").is_null())
+        .then(pl.lit("no_dates"))
+        .when("is_ended")
+        .then(pl.lit("registered_end_reached"))
+        .when(pl.col("planned_end").is_null())
+        .then(pl.lit("no_planned_end"))
+        .when(left <= 0)
+        .then(pl.lit("planned_end_reached"))
+        .when(pl.col("even").is_null() | (pl.col("loss_is") == "loss_below_threshold"))
+        .then(pl.lit("no_forecast"))
+        .when(pl.col("even") > left)
+        .then(pl.lit("forecast_beyond_planned_end"))
+        .otherwise(pl.lit("forecast_within_plan"))
+    )
+
+
+def _with_forecast(judged: pl.DataFrame) -> pl.DataFrame:
+    """Beside each verdict that waits: the days of even and of good odds, or why there are none."""
+    days, fewest = pl.col("n_days"), pl.col("smallest_contributors")
+    # Rule 3 comes before any answer: the test must be old and large enough.
+    enough = pl.when((fewest > 0) & (days > 0)).then(pl.col("minimum_contributors") * days / fewest - days)
+    soonest = pl.when(days.is_null()).then(0.0).otherwise(pl.max_horizontal(pl.col("minimum_days") - days, enough, 0.0))
+
+    def after(odds: str) -> pl.Expr:
+        wait = pl.when(pl.col(odds) <= planning.LONGEST_FORECAST_DAYS).then(pl.max_horizontal(odds, soonest))
+        known = pl.when(wait <= planning.LONGEST_FORECAST_DAYS).then(wait)
+        return pl.col("as_of") + pl.duration(days=known.ceil().cast(pl.Int64))
+
+    waiting = [str(verdict) for verdict in (Verdict.KEEP_ASKING, Verdict.TOO_EARLY, Verdict.CANNOT_TELL)]
+    why = (
+        pl.when(~pl.col("verdict").is_in(waiting))
+        .then(pl.lit("not_needed"))
+        .when(pl.col("as_of").is_null())
+        .then(pl.lit("no_dates"))
+        .when((pl.col("verdict") != str(Verdict.TOO_EARLY)) & pl.col("waits").is_not_null())
+        .then("waits")
+        .when(pl.col("even").is_null())
+        .then(pl.coalesce("reason", pl.lit("loss_unknown")))
+        .when(pl.col("forecast_even").is_null())
+        .then(pl.lit("beyond_ten_years"))
+    )
+    return (
+        judged.with_columns(forecast_even=after("even"), forecast_sure=after("sure"))
+        .with_columns(forecast_reason=why)
+        .with_columns(pl.when(pl.col("forecast_reason").is_null()).then(pl.col("forecast_even", "forecast_sure")))
+    )
+
+
+def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame) -> pl.DataFrame:
     """Whether a difference of each variant is proven on each day, and whether that is for the better.
 
     By the closed e-value; with a registered end by its bounds, as long as the lift keeps the sign that it had there.
     """
-    rows = compared.select(*_DAY, "variant_id", "log_e", "log_ratio", "planned_sign").join(
-        place, on=["experiment_id", "variant_id"]
-    )
-    cells = rows.select(_DAY).unique(maintain_order=True).with_row_index("cell")
-    placed = rows.join(cells, on=_DAY, nulls_equal=True)
-    board = np.full((cells.height, width), np.nan)
+    cells = compared.select("row", "as_of").unique(maintain_order=True).with_row_index("cell")
+    placed = compared.join(cells, on=["row", "as_of"], nulls_equal=True)
+    board = np.full((cells.height, int(place["column"].to_numpy().max()) + 1), np.nan)
     at = (placed["cell"].to_numpy(), placed["column"].to_numpy())
     board[at] = placed["log_e"].fill_null(float("nan")).to_numpy()
     bound = plans.select("experiment_id", bound=-pl.col("alpha").log())
@@ -459,27 +500,36 @@ def _closed(compared: pl.DataFrame, place: pl.DataFrame, plans: pl.DataFrame, wi
             .then(pl.col("planned_sign") * pl.col("log_ratio") > 0)
             .otherwise(pl.col("log_closed") >= pl.col("bound"))
         )
-        .select(*_DAY, "variant_id", "is_reached", is_proven=pl.col("is_reached") & (pl.col("log_ratio") > 0))
+        .select(
+            *_DAY,
+            "variant_id",
+            "row",
+            "column",
+            "is_today",
+            "is_reached",
+            is_proven=pl.col("is_reached") & (pl.col("log_ratio") > 0),
+        )
     )
 
 
-def _guardrails(
-    today: pl.DataFrame, guardrails: pl.DataFrame, metrics: Mapping[str, Metric]
-) -> tuple[dict[str, tuple[str, str]], dict[str, dict[str, str]]]:
-    """Broken guardrails (variant and metric, the worst one) and those not yet inside their margin, by experiment.
+def _guardrails(today: pl.DataFrame, guardrails: pl.DataFrame, metrics: Mapping[str, Metric]) -> pl.DataFrame:
+    """Every guardrail of every variant: how far its interval lies `beyond` the margin, and whether it is `inside`.
 
     Where more is worse, the interval is read with its sign turned. An open or absent limit settles nothing. A variant
     without an estimate of a registered guardrail counts as unsettled.
     """
-    if guardrails.is_empty():
-        return {}, {}
     less = [name for name, metric in metrics.items() if metric.direction == "less_is_better"]
     turned = pl.col("metric").is_in(less)
-    pairs = today.select("experiment_id", "variant_id").unique(maintain_order=True).join(guardrails, on="experiment_id")
-    rows = (
-        pairs.join(
-            today.select("experiment_id", "variant_id", "metric", "anytime_low", "anytime_high"),
-            on=["experiment_id", "variant_id", "metric"],
+    variants = today.select("row", "column", "experiment_id", "variant_id").unique(
+        ["row", "column"], maintain_order=True
+    )
+    return (
+        variants.join(guardrails, on="experiment_id")
+        .join(
+            today.filter(pl.col("metric").is_in(guardrails["metric"].unique().implode())).select(
+                "row", "column", "metric", "anytime_low", "anytime_high"
+            ),
+            on=["row", "column", "metric"],
             how="left",
         )
         .with_columns(
@@ -491,14 +541,3 @@ def _guardrails(
             inside=(pl.col("low") > -pl.col("margin")).fill_null(value=False),
         )
     )
-    worst = (
-        rows.filter(pl.col("beyond") > 0)
-        .sort("beyond", descending=True)
-        .unique("experiment_id", keep="first", maintain_order=True)
-    )
-    broken = {str(e): (str(v), str(m)) for e, v, m in worst.select("experiment_id", "variant_id", "metric").iter_rows()}
-    unsettled: dict[str, dict[str, str]] = {}
-    for e, v, m in rows.filter(~pl.col("inside")).select("experiment_id", "variant_id", "metric").iter_rows():
-        known = unsettled.setdefault(str(e), {})
-        known[v] = f"{known.get(v, '')} {m}".strip()
-    return broken, unsettled

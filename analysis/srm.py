@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.inference.arrays import Array, as_arrays
@@ -69,8 +69,8 @@ def chi_square(counts: ArrayLike, shares: ArrayLike) -> tuple[float, float]:
     return statistic, float(special.chdtrc(n.size - 1, statistic))
 
 
-def scaling_constant(counts: ArrayLike) -> int:
-    """Constant by which sampled counts were multiplied; 1 where nothing says that they were.
+def scaling_constant(counts: ArrayLike) -> NDArray[np.int64]:
+    """Constant by which sampled counts were multiplied; 1 where nothing says that they were. Shape [..., counts] -> [...].
 
     Some trackers record one view in c and report c times as many. All counts are then multiples of c. The greatest
     common divisor of the positive counts is taken for such a constant when it is 10 or more and either a multiple of ten
@@ -80,11 +80,12 @@ def scaling_constant(counts: ArrayLike) -> int:
     split could ever be found broken.
     """
     n = np.asarray(counts, dtype=np.float64)
-    whole = n[np.isfinite(n) & (n > 0)]
-    if whole.size < 2 or np.any(whole != np.floor(whole)):
-        return 1
-    divisor = int(np.gcd.reduce(whole.astype(np.int64)))
-    if divisor < 10 or whole.max() < 100 * divisor:
-        return 1
-    by_chance = float(divisor) ** (1 - whole.size) / (whole.size - 1)
-    return divisor if divisor % 10 == 0 or by_chance <= 0.01 else 1
+    # Nothing is left out of a greatest common divisor by a 0.
+    known = np.where(np.isfinite(n) & (n > 0), n, 0.0)
+    number = (known > 0).sum(axis=-1)
+    is_whole = (known == np.floor(known)).all(axis=-1)
+    divisor = np.gcd.reduce(np.floor(known).astype(np.int64), axis=-1)
+    by_chance = np.maximum(divisor, 1.0) ** (1.0 - number) / np.maximum(number - 1, 1)
+    is_large = (divisor >= 10) & (known.max(axis=-1, initial=0.0) >= 100 * divisor)
+    is_constant = (number >= 2) & is_whole & is_large & ((divisor % 10 == 0) | (by_chance <= 0.01))
+    return np.where(is_constant, divisor, 1)

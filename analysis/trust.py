@@ -84,7 +84,7 @@ def run_checks(
     if days.is_empty():
         return CHECKS.frame()
     planned = _planned(exposure_counts, shares)
-    primary = dict(plans.select("experiment_id", "primary_metric").iter_rows())
+    primary = plans.select("experiment_id", metric="primary_metric")
     overall = estimates.filter(pl.col("segment_kind") == "all")
     today = overall.join(days, on=_DAY, nulls_equal=True, how="semi")
     sums = statistics.filter((pl.col("segment_kind") == "all") & (pl.col("basis") == "exposed"))
@@ -166,16 +166,10 @@ def _object(frame: pl.DataFrame, fields: Mapping[str, pl.Expr]) -> pl.Series:
 
 def _json(values: pl.Series) -> pl.Series:
     """A column as JSON, value by value; null stays null, and text is JSON already."""
-    if not values.dtype.is_float():
-        return values.cast(pl.String)
-    known = values.drop_nulls().to_list()
-    # One call writes the whole column; no number has a comma of its own.
-    written = json.dumps(known, allow_nan=False)[1:-1].split(", ") if known else []
-    at = values.is_not_null().cum_sum().cast(pl.Int64) - 1
-    texts = pl.Series(values.name, written, dtype=pl.String).gather(at.clip(0)) if known else None
-    if texts is None:
-        return pl.Series(values.name, [None] * values.len(), dtype=pl.String)
-    return pl.select(pl.when(values.is_not_null()).then(texts).alias(values.name)).to_series()
+    if values.dtype.is_float() and not values.is_finite().all():
+        raise ValueError(f"{values.name} holds a number that is not finite, for which JSON has no word")
+    # Polars writes the shortest text that reads back as the same number.
+    return values.cast(pl.String)
 
 
 def _keys(names: pl.Series) -> pl.Series:
@@ -235,30 +229,31 @@ def _log_e(
     )
 
 
-def _constants(counts: pl.DataFrame, statistics: pl.DataFrame) -> dict[str, int]:
-    """Constant by which the counts of each experiment were scaled up; 1 where they were counted reader by reader.
+def _constants(counts: pl.DataFrame, statistics: pl.DataFrame) -> pl.DataFrame:
+    """`constant` by which the counts of each experiment were scaled up; 1 where they were counted reader by reader.
 
     Only totals that somebody handed over can be scaled: a table without dates, whose money carries no sums of squares.
     """
-    counted = set(
-        statistics.filter(
-            pl.col("metric").is_in([name for name, metric in METRICS.items() if metric.kind == "money"])
-            & pl.col("s2").is_not_null()
-        )["experiment_id"].unique()
+    money = [name for name, metric in METRICS.items() if metric.kind == "money"]
+    counted = statistics.filter(pl.col("metric").is_in(money) & pl.col("s2").is_not_null())["experiment_id"].unique()
+    tests = counts.select("experiment_id").unique(maintain_order=True).with_row_index("test")
+    placed = (
+        counts.filter(pl.col("as_of").is_null().all().over("experiment_id"))
+        .filter(~pl.col("experiment_id").is_in(counted.implode()))
+        .join(tests, on="experiment_id")
+        .with_columns(column=pl.int_range(pl.len()).over("test"))
     )
-    undated = counts.group_by("experiment_id").agg("n", dated=pl.col("as_of").is_not_null().any())
-    return {
-        name: 1 if dated or name in counted else srm.scaling_constant(np.asarray(values))
-        for name, values, dated in undated.iter_rows()
-    }
+    if placed.is_empty():
+        return tests.select("experiment_id", constant=pl.lit(1, dtype=pl.Int64))
+    board = np.zeros((tests.height, int(placed["column"].to_numpy().max()) + 1))
+    board[placed["test"].to_numpy(), placed["column"].to_numpy()] = placed["n"].fill_null(0).to_numpy()
+    return tests.select("experiment_id", constant=pl.Series(srm.scaling_constant(board)))
 
 
 def _sample_ratio(planned: pl.DataFrame, counts: pl.DataFrame, statistics: pl.DataFrame) -> pl.DataFrame:
-    constants = _constants(counts, statistics)
-    scaled = planned.with_columns(
-        constant=pl.col("experiment_id").replace_strict(constants, return_dtype=pl.Int64),
-        total=pl.col("n").sum().over("stratum"),
-    )
+    scaled = planned.join(
+        _constants(counts, statistics), on="experiment_id", how="left", maintain_order="left"
+    ).with_columns(total=pl.col("n").sum().over("stratum"))
     usable = scaled.filter(pl.col("share").is_not_null().all().over(_DAY) & (pl.col("n").sum().over(_DAY) > 0))
     days = scaled.group_by(_DAY, maintain_order=True).agg(
         pl.col("n").sum(),
@@ -508,14 +503,12 @@ def _denominator(planned: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _primary(estimates: pl.DataFrame, primary: Mapping[str, str]) -> pl.DataFrame:
+def _primary(frame: pl.DataFrame, primary: pl.DataFrame) -> pl.DataFrame:
     """The rows of the registered primary metric."""
-    return estimates.filter(
-        pl.col("metric") == pl.col("experiment_id").replace_strict(primary, default=None, return_dtype=pl.String)
-    )
+    return frame.join(primary, on=["experiment_id", "metric"], how="semi", maintain_order="left")
 
 
-def _basis_agreement(estimates: pl.DataFrame, primary: Mapping[str, str]) -> pl.DataFrame:
+def _basis_agreement(estimates: pl.DataFrame, primary: pl.DataFrame) -> pl.DataFrame:
     rows = _primary(estimates, primary).select(*_DAY, "basis", "variant_id", "metric", "lift", "log_e", "reason")
     exposed, viewed = rows.filter(pl.col("basis") == "exposed"), rows.filter(pl.col("basis") == "viewed")
     differ = pl.col("lift") * pl.col("lift_viewed") < 0
@@ -557,7 +550,7 @@ def _cap_agreement(estimates: pl.DataFrame) -> pl.DataFrame:
 
 
 def _one_donor(
-    sums: pl.DataFrame, estimates: pl.DataFrame, shares: pl.DataFrame, primary: Mapping[str, str]
+    sums: pl.DataFrame, estimates: pl.DataFrame, shares: pl.DataFrame, primary: pl.DataFrame
 ) -> pl.DataFrame:
     """Share of the largest value of one reader, and whether the lift turns without it.
 
@@ -620,11 +613,16 @@ def _one_donor(
         .agg(pl.col("turns").any(), _by_key("lift"), _by_key("lift_without"))
     )
     is_large = pl.col("share") >= _LARGEST_GIFT
-    decides = pl.col("metric") == pl.col("experiment_id").replace_strict(primary, default=None, return_dtype=pl.String)
+    decides = pl.col("decides").fill_null(value=False)
     return _outcomes(
-        rows.join(concerned, on="row", how="left", maintain_order="left").with_columns(
-            pl.col("turns").fill_null(value=False), pl.col("lift", "lift_without").fill_null("{}")
-        ),
+        rows.join(concerned, on="row", how="left", maintain_order="left")
+        .join(
+            primary.with_columns(decides=pl.lit(value=True)),
+            on=["experiment_id", "metric"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("turns").fill_null(value=False), pl.col("lift", "lift_without").fill_null("{}")),
         "one_donor",
         statistic=pl.col("share"),
         warn_at=_LARGEST_GIFT,
@@ -645,7 +643,7 @@ def _one_donor(
 
 
 def _pooled_agreement(
-    sums: pl.DataFrame, estimates: pl.DataFrame, primary: Mapping[str, str], metrics: Mapping[str, Metric]
+    sums: pl.DataFrame, estimates: pl.DataFrame, primary: pl.DataFrame, metrics: Mapping[str, Metric]
 ) -> pl.DataFrame:
     """The table pooled over epochs against the estimate that compares inside them.
 

@@ -26,6 +26,7 @@ from analysis.inference.layout import (
     column,
     floats,
     require_registered,
+    texts,
     variants_of,
 )
 from analysis.inference.planned_end import COLUMNS as REGISTERED_END
@@ -330,8 +331,8 @@ def _compare(pairs: _Pairs) -> dict[str, pl.Series]:
     columns = {name: column(name, values) for name, values in numbers.items()}
     for name, values in (("n_control", pairs.na), ("n", pairs.nb), ("x_control", pairs.xa), ("x", pairs.xb)):
         columns[name] = column(name, values).cast(pl.Int64)
-    columns["fixed_method"] = pl.Series("fixed_method", method, dtype=pl.String)
-    columns["reason"] = pl.Series("reason", [reason or None for reason in reasons.tolist()], dtype=pl.String)
+    columns["fixed_method"] = texts("fixed_method", method)
+    columns["reason"] = texts("reason", reasons)
     return columns
 
 
@@ -383,7 +384,7 @@ def _reasons(pairs: _Pairs, mean_a: Array, mean_b: Array, se: Array, shareless: 
 
 def _fixed(
     pairs: _Pairs, theta: Array, se: Array, ranged: Booleans, k_a: Array, k_b: Array
-) -> tuple[Array, Array, Array, list[str | None]]:
+) -> tuple[Array, Array, Array, NDArray[np.str_]]:
     """Lift limits, p and method for one look on a registered day."""
     low, high = np.full(pairs.count, np.nan), np.full(pairs.count, np.nan)
     p = np.full(pairs.count, np.nan)
@@ -419,7 +420,7 @@ def _fixed(
         low[rest] = np.expm1(theta[rest] - half[rest])
         high[rest] = np.expm1(theta[rest] + half[rest])
     low[single & (low <= -1)] = np.nan
-    return low, high, p, [name or None for name in method.tolist()]
+    return low, high, p, method
 
 
 def _evidence(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis.inference.arrays import Array
 from analysis.metrics import Metric
@@ -61,3 +62,8 @@ def floats(frame: pl.DataFrame, name: str) -> Array:
 def column(name: str, values: Array) -> pl.Series:
     """A float column in which what is not a finite number is null."""
     return pl.Series(name, np.where(np.isfinite(values), values, np.nan), dtype=pl.Float64).fill_nan(None)
+
+
+def texts(name: str, values: NDArray[np.str_]) -> pl.Series:
+    """A text column in which "" is null."""
+    return pl.Series(name, values, dtype=pl.String).replace("", None)

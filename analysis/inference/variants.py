@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from analysis.inference import bayesian, means, proportions
 from analysis.inference.arrays import Array, sum_by
-from analysis.inference.layout import FEWEST_CONTRIBUTORS, cells_of, column, floats, require_registered, variants_of
+from analysis.inference.layout import (
+    FEWEST_CONTRIBUTORS,
+    cells_of,
+    column,
+    floats,
+    require_registered,
+    texts,
+    variants_of,
+)
 from analysis.inference.prior_scale import with_scale
 from analysis.inference.results import Reason
 from analysis.metrics import METRICS, Metric
@@ -80,7 +88,7 @@ def describe_variants(
         column("rate_high", high[at]),
         column("chance_best", chance[at]),
         column("expected_loss_per_1000", loss[at]),
-        pl.Series("reason", [text or None for text in reason.tolist()], dtype=pl.String),
+        texts("reason", reason),
     ).select(pl.col(name).cast(dtype) for name, dtype in VARIANT_RESULTS.schema.items())
 
 
@@ -106,10 +114,14 @@ class _Board:
         long = numbered.join(rows.select("cell", "variant_id", "column"), on=["cell", "variant_id"]).with_columns(
             stratum=pl.struct("cell", "epoch").rank("dense").cast(pl.Int64) - 1
         )
-        metric = cells["metric"].to_numpy()
-        binary = np.array([metrics[name].kind == "binary" for name in metric])
-        ratio = np.array([metrics[name].kind == "ratio" for name in metric])
-        turned = np.array([metrics[name].direction == "less_is_better" for name in metric])
+        binary, ratio, turned = (
+            cells["metric"].is_in([name for name, metric in metrics.items() if holds(metric)]).to_numpy()
+            for holds in (
+                lambda metric: metric.kind == "binary",
+                lambda metric: metric.kind == "ratio",
+                lambda metric: metric.direction == "less_is_better",
+            )
+        )
         cell = long["cell"].cast(pl.Int64).to_numpy()
         values = {name: floats(long, name) for name in ("n", "x", "s1", "s2", "d1", "d2", "sd")}
         for name in ("s1", "s2"):

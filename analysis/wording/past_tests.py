@@ -227,7 +227,7 @@ def _divided_back(used: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     constants = {
         str(test): constant
         for test, readers, is_round in suspects.iter_rows()
-        if is_round and (constant := scaling_constant(readers)) > 1
+        if is_round and (constant := int(scaling_constant(readers))) > 1
     }
     scaled_by = pl.col("split_id").replace_strict(constants, default=1, return_dtype=pl.Int64)
     return used.with_columns(scaled_by=scaled_by), len(constants)
