@@ -18,6 +18,8 @@ from typing import Protocol
 import polars as pl
 
 from analysis.erasure import keys_of
+from analysis.identity import shown_as_persons
+from analysis.inputs import columns_of
 from analysis.measures import counted_measures, counted_metrics, longest_days, payment_measures
 from analysis.registry import Experiment
 from analysis.settings import Settings
@@ -107,6 +109,24 @@ def together(batch: Sequence[Count], relation: str) -> list[Part]:
     """The parts of one of the `INPUTS` that any of the experiments needs."""
     found = {part.part_id: part for one in batch for part in one.of(relation)}
     return [found[part_id] for part_id in sorted(found)]
+
+
+def seen(relation: str, microseconds: str, common: Common) -> str:
+    """SQL of one of the `INPUTS`, over the relation `stored_<name>`, as the statements read it.
+
+    Moments are whole microseconds since 1970, named `_us` and not `_at`: engines do not agree on anything else about time.
+
+    Args:
+        microseconds: The engine's expression of them, with {} where the moment stands.
+    """
+    table, by_person = INPUTS[relation]
+    columns = {
+        f"{name[:-3]}_us" if kind == "TIMESTAMP" else name: microseconds.format(name) if kind == "TIMESTAMP" else name
+        for name, kind in columns_of(table).items()
+    }
+    shown = ", ".join(name if name == value else f"{value} AS {name}" for name, value in columns.items())
+    select = f"SELECT {shown} FROM stored_{relation}"
+    return shown_as_persons(select, columns) if by_person and common.persons else select
 
 
 def key_ranges(count: int) -> list[tuple[int, int]]:

@@ -19,10 +19,9 @@ from analysis.cohorts import (
     bounds,
     key_ranges,
     parameters,
+    seen,
     together,
 )
-from analysis.identity import shown_as_persons
-from analysis.inputs import columns_of
 from analysis.queries import named_in, query
 from analysis.store import read_parts
 
@@ -76,14 +75,11 @@ class DuckDBEngine:
         return {name: added_up(name, frames) for name, frames in found.items()}
 
     def _read(self, batch: Sequence[Count]) -> None:
-        connection, persons = self._connection, self._common.persons
-        read_parts(connection, "persons", persons)
-        for name, (table, by_person) in INPUTS.items():
-            is_shown = by_person and persons
-            read_parts(connection, f"{name}_of_ids" if is_shown else name, together(batch, name), table)
-            if is_shown:
-                shown = shown_as_persons(f"SELECT * FROM {name}_of_ids", columns_of(table))
-                connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {shown}")
+        connection = self._connection
+        read_parts(connection, "persons", self._common.persons)
+        for name, (table, _) in INPUTS.items():
+            read_parts(connection, f"stored_{name}", together(batch, name), table)
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {seen(name, 'epoch_us({})', self._common)}")
         for name, frame in bounds(batch, self._common).items():
             connection.register("incoming", frame.to_arrow())
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM incoming")

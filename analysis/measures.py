@@ -38,9 +38,9 @@ PAYMENT_MEASURES: dict[str, pl.DataType | type[pl.DataType]] = {
     "measure": pl.String,
     "sums": pl.String,
     "months": pl.Float64,
-    "products": _TEXTS,
-    "recurrences": _TEXTS,
-    "price_phases": _TEXTS,
+    "product": pl.String,
+    "recurrence": pl.String,
+    "price_phase": pl.String,
     "is_trial": pl.Boolean,
     "is_renewal": pl.Boolean,
     "is_cancellation": pl.Boolean,
@@ -109,6 +109,10 @@ def _texts(values: Sequence[str]) -> list[str] | None:
     return list(values) or None
 
 
+def _choices(values: Sequence[str]) -> list[str] | list[None]:
+    return sorted(set(values)) or [None]
+
+
 def page_measures(experiments: Iterable[Experiment]) -> pl.DataFrame:
     """One row per measure that needs more of pageviews than their number. Schema `PAGE_MEASURES`."""
     rows = [
@@ -128,7 +132,9 @@ def appeal_measures(experiments: Iterable[Experiment]) -> pl.DataFrame:
 
 
 def payment_measures(experiments: Iterable[Experiment], settings: Settings) -> pl.DataFrame:
-    """One row per measure of contributions. Schema `PAYMENT_MEASURES`.
+    """One row per measure of contributions and what it asks of them; null asks for nothing. Schema `PAYMENT_MEASURES`.
+
+    A payment has one product, one recurrence and one price phase, and so meets one row of a measure at most.
 
     `months` is what a monthly pledge counts: 12, or under a monthly retention r the sum of r^k for k = 0 .. 11.
     """
@@ -139,14 +145,17 @@ def payment_measures(experiments: Iterable[Experiment], settings: Settings) -> p
             name,
             one.sum,
             stated if one.sum == "twelve_months" else 12.0,
-            _texts(one.product),
-            _texts(one.recurrence),
-            _texts(one.price_phase),
+            product,
+            recurrence,
+            price_phase,
             one.is_trial,
             one.is_renewal,
             one.is_cancellation,
         )
         for name, one in sorted(_distinct(experiments, "payments").items())
+        for product in _choices(one.product)
+        for recurrence in _choices(one.recurrence)
+        for price_phase in _choices(one.price_phase)
     ]
     return pl.DataFrame(rows, schema=PAYMENT_MEASURES, orient="row")
 

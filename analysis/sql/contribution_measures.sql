@@ -23,8 +23,8 @@ WITH movements AS (
     SELECT
         contribution_id,
         reader_key,
-        epoch_us(occurred_at) AS gift_us,
-        epoch_us(occurred_at) AS at_us,
+        occurred_us AS gift_us,
+        occurred_us AS at_us,
         day,
         false AS is_refund,
         false AS is_renewal,
@@ -54,8 +54,8 @@ FROM movements AS p
 JOIN payment_measures AS m
     ON p.is_cancellation = m.is_cancellation
     AND NOT (p.is_refund AND m.sums IN ('rows', 'readers'))
-    AND (m.products IS NULL OR list_contains(m.products, p.product))
-    AND (m.recurrences IS NULL OR list_contains(m.recurrences, p.recurrence))
-    AND (m.price_phases IS NULL OR list_contains(m.price_phases, p.price_phase))
+    AND (m.product IS NULL OR m.product = p.product)
+    AND (m.recurrence IS NULL OR m.recurrence = p.recurrence)
+    AND (m.price_phase IS NULL OR m.price_phase = p.price_phase)
     AND (m.is_trial IS NULL OR m.is_trial = p.is_trial)
     AND (m.is_renewal IS NULL OR m.is_renewal = p.is_renewal)

@@ -4,7 +4,7 @@
 SELECT
     c.experiment_code,
     coalesce(p.person_key, g.reader_key) AS reader_key,
-    min(epoch_us(g.occurred_at)) AS gift_us
+    min(g.occurred_us) AS gift_us
 FROM earlier_contributions AS g
 JOIN counted_experiments AS c ON g.day >= c.starts - CAST($giving_days AS INTEGER) AND g.day <= c.counted_to
 LEFT JOIN persons AS p ON p.reader_key = g.reader_key

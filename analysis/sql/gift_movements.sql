@@ -28,10 +28,16 @@ refunds AS (
 netted AS (
     SELECT
         *,
-        least(gift_minor, sum(back_minor) OVER paid_back)
-        - least(gift_minor, coalesce(sum(back_minor) OVER paid_back - back_minor, 0)) AS taken_minor
-    FROM refunds
-    WINDOW paid_back AS (PARTITION BY contribution_id ORDER BY at_us, refund_id ROWS UNBOUNDED PRECEDING)
+        least(gift_minor, paid_back) - least(gift_minor, coalesce(paid_back - back_minor, 0)) AS taken_minor
+    FROM (
+        SELECT
+            *,
+            sum(back_minor) OVER (
+                PARTITION BY contribution_id ORDER BY at_us, refund_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS paid_back
+        FROM refunds
+    ) AS r
 )
 SELECT
     contribution_id,

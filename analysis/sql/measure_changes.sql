@@ -1,4 +1,4 @@
--- How the sums of every declared metric changed from day to day, exact in 128-bit integers.
+-- How the sums of every declared metric changed from day to day, exact in integers of 38 digits.
 -- Grain: experiment, basis, variant, epoch, device, reader type, marks, first day, metric, outcome day.
 -- Reads: merged_readers, counted_experiments, counted_measures, daily_visits, daily_page_measures, daily_appeal_measures,
 -- contribution_measures, counted_metrics.
@@ -106,10 +106,13 @@ daily AS (
 running AS (
     SELECT
         *,
-        CAST(sum(numerator) OVER days AS BIGINT) AS numerator_after,
-        CAST(sum(denominator) OVER days AS BIGINT) AS denominator_after
+        CAST(
+            sum(numerator) OVER (PARTITION BY experiment_code, metric, basis, reader_key ORDER BY outcome_day) AS BIGINT
+        ) AS numerator_after,
+        CAST(
+            sum(denominator) OVER (PARTITION BY experiment_code, metric, basis, reader_key ORDER BY outcome_day) AS BIGINT
+        ) AS denominator_after
     FROM daily
-    WINDOW days AS (PARTITION BY experiment_code, metric, basis, reader_key ORDER BY outcome_day)
 ),
 told AS (
     SELECT
@@ -145,11 +148,20 @@ told AS (
 ),
 wide AS (
     SELECT
-        * EXCLUDE (y_after, y_before, d_after, d_before),
-        CAST(CASE WHEN is_among AND d_after <= 0 THEN 0 ELSE y_after END AS HUGEINT) AS y1,
-        CAST(CASE WHEN is_among AND d_before <= 0 THEN 0 ELSE y_before END AS HUGEINT) AS y0,
-        CAST(d_after AS HUGEINT) AS d1,
-        CAST(d_before AS HUGEINT) AS d0
+        experiment_code,
+        basis,
+        variant_code,
+        epoch,
+        device_code,
+        reader_type_code,
+        marks,
+        first_day,
+        metric,
+        outcome_day,
+        CAST(CASE WHEN is_among AND d_after <= 0 THEN 0 ELSE y_after END AS DECIMAL(18, 0)) AS y1,
+        CAST(CASE WHEN is_among AND d_before <= 0 THEN 0 ELSE y_before END AS DECIMAL(18, 0)) AS y0,
+        CAST(d_after AS DECIMAL(18, 0)) AS d1,
+        CAST(d_before AS DECIMAL(18, 0)) AS d0
     FROM told
     WHERE outcome_day <= counted_to
 )

@@ -25,11 +25,11 @@ coded AS (
     SELECT
         experiment_code,
         reader_key,
-        first_exposure // 4096 AS exposed_us,
+        first_exposure >> 12 AS exposed_us,
         CAST(first_exposure % 4096 AS INTEGER) AS codes,
-        DATE '1970-01-01' + CAST(first_exposure // 4096 // 86400000000 + first_exposure % 4 - 1 AS INTEGER) AS exposed_day,
-        first_view // 4 AS viewed_us,
-        DATE '1970-01-01' + CAST(first_view // 4 // 86400000000 + first_view % 4 - 1 AS INTEGER) AS viewed_day,
+        DATE '1970-01-01' + CAST((first_exposure >> 12) // 86400000000 + first_exposure % 4 - 1 AS INTEGER) AS exposed_day,
+        first_view >> 2 AS viewed_us,
+        DATE '1970-01-01' + CAST((first_view >> 2) // 86400000000 + first_view % 4 - 1 AS INTEGER) AS viewed_day,
         CAST(bit_count((bits & 65535 & -(bits & 65535)) - 1) AS INTEGER) AS lowest_variant,
         CAST(first_met % 16 AS INTEGER) AS assigned_variant,
         bit_count(bits & 65535) > 1 AS met_several,
@@ -46,13 +46,13 @@ SELECT
     m.exposed_day,
     m.viewed_us,
     m.viewed_day,
-    coalesce(m.assigned_variant, m.codes // 256, m.lowest_variant) AS variant_code,
+    coalesce(m.assigned_variant, m.codes >> 8, m.lowest_variant) AS variant_code,
     coalesce(e.epoch, 0) AS epoch,
-    coalesce(m.codes % 256 // 16, 0) AS device_code,
-    coalesce(m.codes % 16 // 4, 0) AS reader_type_code,
+    coalesce((m.codes >> 4) % 16, 0) AS device_code,
+    coalesce((m.codes >> 2) % 4, 0) AS reader_type_code,
     CASE WHEN NOT m.met_several THEN 0 WHEN t.reader_key IS NULL THEN 1 ELSE 2 END
     | CASE WHEN m.bits & 131072 <> 0 THEN 4 ELSE 0 END
-    | CASE WHEN m.codes % 16 // 4 = 3 OR g.gift_us < m.exposed_us THEN 8 ELSE 0 END
+    | CASE WHEN (m.codes >> 2) % 4 = 3 OR g.gift_us < m.exposed_us THEN 8 ELSE 0 END
     | CASE WHEN m.bits & 65536 <> 0 THEN 32 ELSE 0 END
     | coalesce(s.marks, 0) AS marks
 FROM coded AS m

@@ -64,11 +64,10 @@ paid AS (
 running AS (
     SELECT
         *,
-        sum(cash) OVER days AS cash_after,
-        sum(annualised) OVER days AS annualised_after,
-        row_number() OVER days AS visit
+        sum(cash) OVER (PARTITION BY experiment_code, basis, reader_key ORDER BY outcome_day) AS cash_after,
+        sum(annualised) OVER (PARTITION BY experiment_code, basis, reader_key ORDER BY outcome_day) AS annualised_after,
+        row_number() OVER (PARTITION BY experiment_code, basis, reader_key ORDER BY outcome_day) AS visit
     FROM paid
-    WINDOW days AS (PARTITION BY experiment_code, basis, reader_key ORDER BY outcome_day)
 ),
 moves AS (
     SELECT *, 'value' AS metric, cash_after AS value_minor, 1 AS change FROM running

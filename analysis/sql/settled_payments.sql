@@ -14,7 +14,7 @@ renewals AS (
 SELECT
     c.contribution_id,
     c.reader_key,
-    epoch_us(c.occurred_at) AS at_us,
+    c.occurred_us AS at_us,
     c.day,
     c.amount_minor,
     c.currency,
