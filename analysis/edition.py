@@ -38,10 +38,11 @@ from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
 from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
-from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS
+from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS, WORDING_TABLES
 
 if TYPE_CHECKING:
-    from analysis.wording.findings import Past
+    from analysis.wording.past import Past
+    from analysis.wording.result import WordingResult
 
 #: Tables that a step leaves for the steps after it.
 _STATISTICS = "sufficient_statistics"
@@ -97,6 +98,8 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         # After an erasure there is a new edition, though no count has changed: the tables of the last one have holes.
         warehouse.rows_with_reason("erased_reader"),
         [(part.scope, part.inputs) for part in warehouse.parts(PAST_ARMS)],
+        {name: trait.model_dump_json() for name, trait in warehouse.settings.traits.items()},
+        [(table.name, list(table.schema)) for table in WORDING_TABLES],
     )
     editions = warehouse.editions()
     if editions and editions[-1].inputs == inputs:
@@ -184,6 +187,30 @@ def write_decisions(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     return decisions
 
 
+def write_wording(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> WordingResult:
+    """Keep the texts of the edition and what all tests say about wording; return the latter."""
+    from analysis.wording.findings import find_all
+    from analysis.wording.result import wording_result
+
+    past = past_of(warehouse, experiments, edition)
+    found = wording_result(find_all(past, warehouse.settings.traits), past)
+    _keep(warehouse, edition, {APPEAL_PARTS.name: appeal_parts(experiments), **found.frames})
+    return found
+
+
+def wording_of(warehouse: Warehouse, edition: Draft) -> WordingResult:
+    """What the edition says about wording.
+
+    Raises:
+        NothingToReport: the step has not run yet for the edition's inputs.
+    """
+    from analysis.wording.result import WordingResult
+
+    return WordingResult.of(
+        {table.name: edition_table(warehouse, edition, table.name, table.schema) for table in WORDING_TABLES}
+    )
+
+
 def last_edition(warehouse: Warehouse) -> Draft:
     """Return the edition that was published last.
 
@@ -258,7 +285,7 @@ def results(
 
 def past_of(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> Past:
     """The arms of past tests as the edition knows them, with their texts."""
-    from analysis.wording.findings import imported_past, own_past
+    from analysis.wording.past import imported_past, own_past
 
     imports = {part.scope: pl.read_parquet(part.path) for part in warehouse.parts(PAST_ARMS)}
     return imported_past(imports) + own_past(
@@ -298,18 +325,9 @@ def stamp_of(edition: Draft) -> Edition:
 def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> EditionEntry:
     """Publish the database of the edition and take its number. The caller holds the lock."""
     entry = EditionEntry(edition.number, edition.as_of, edition.inputs, edition.made_at)
-    from analysis.wording.findings import effects_table, find_all
-
     kept = warehouse.parts(WORDING_EFFECTS.name, [str(edition.number)])
-    if not kept or kept[0].inputs != edition.inputs:
-        _keep(
-            warehouse,
-            edition,
-            {
-                APPEAL_PARTS.name: appeal_parts(experiments),
-                WORDING_EFFECTS.name: effects_table(*find_all(past_of(warehouse, experiments, edition))),
-            },
-        )
+    if not kept or kept[0].inputs != edition.inputs:  # the step has not run: an edition of an earlier version, say
+        write_wording(warehouse, experiments, edition)
     # A further table of the edition joins here, with its declaration.
     tables = [(table, edition_table(warehouse, edition, table.name, table.schema)) for table in KEPT_FOR_EVER]
     publish_database(warehouse, experiments, entry, tables)
@@ -330,7 +348,7 @@ def _definition_marks(settings: Settings, experiments: Sequence[Experiment]) -> 
         settings.outcomes,
         settings.readers.model_dump(exclude={"employees_file"}),
     )
-    words = {"name", "hypothesis", "owner", "placement"}
+    words = {"name": True, "hypothesis": True, "owner": True, "placement": True, "variants": {"__all__": {"traits"}}}
     rows = [(one.id, fingerprint(*rules, one.model_dump_json(exclude=words))) for one in experiments]
     return pl.DataFrame(rows, schema={"experiment_id": pl.String, "mark": pl.String}, orient="row")
 
@@ -374,6 +392,10 @@ def edition_table(
     """
     parts = warehouse.parts(table, [str(edition.number)])
     if not parts or parts[0].inputs != edition.inputs:
-        raise NothingToReport(f"The step that makes {table} has not run for edition {edition.number}; run it first.")
+        raise NothingToReport(
+            f"Something is new since the last edition (events, an import, the registry or settings), and {table} of edition "
+            f"{edition.number} has not been computed: run `askwell run` without --publish-only; in Dagster, materialize "
+            "everything."
+        )
     # An edition made before a column existed has none of it.
     return pl.concat([pl.DataFrame(schema=schema), pl.read_parquet(parts[0].path)], how="diagonal").select(list(schema))

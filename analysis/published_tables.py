@@ -23,7 +23,7 @@ from analysis.result_tables import (
     ResultTable,
 )
 from analysis.wording.catalogue import APPEAL_PARTS
-from analysis.wording.tables import WORDING_EFFECTS
+from analysis.wording.tables import WORDING_TABLES
 
 #: Oldest DuckDB that opens the file and runs its macros.
 NEEDED_DUCKDB = (1, 5)
@@ -132,7 +132,7 @@ KEPT_FOR_EVER = (
     TIED_GIFTS,
     STRANGERS,
     APPEAL_PARTS,
-    WORDING_EFFECTS,
+    *WORDING_TABLES,
 )
 
 EVENT_MEANINGS: dict[Kind, str] = {

@@ -7,21 +7,22 @@ may use; everything else is exploratory. This module knows no statistics.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from pydantic import Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from analysis.configuration import Section, read_toml
 from analysis.declarations import BUILT_IN, BY_SURFACE, Declaration, MetricName
 from analysis.errors import Mistake, RegistryError
 from analysis.metrics import COUNTED, METRICS, Metric, facts
 from analysis.reader_rules import OwnReaderRules
+from analysis.wording.lexicon import OwnTrait, TraitName, people_may_code
 
 Slug = Annotated[
     str,
@@ -54,6 +55,11 @@ class Appeal(Section):
     amounts: tuple[Decimal, ...] = ()
     image: str = ""
 
+    @property
+    def words(self) -> str:
+        """All words in reading order, a part a line."""
+        return "\n".join(part for part in (self.headline, self.body, self.highlight, self.button) if part)
+
     @model_validator(mode="after")
     def _has_words(self) -> Self:
         if not any((self.headline, self.body, self.highlight, self.button, self.amounts, self.image)):
@@ -61,13 +67,39 @@ class Appeal(Section):
         return self
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the settings declare for every experiment, by name: metrics, and traits of wording."""
+
+    metrics: Mapping[str, Declaration] = field(default_factory=dict)
+    traits: Mapping[str, OwnTrait] = field(default_factory=dict)
+
+
+NOTHING_SHARED = Shared()
+
+
+def _yes_no_or_count(value: object) -> object:
+    if isinstance(value, bool | int) and 0 <= value <= 1000:
+        return value
+    raise ValueError("must be true, false, or a count of up to 1000")
+
+
 class Variant(Section):
-    """One wording of the appeal. `share` is its planned weight among the readers of the experiment."""
+    """One wording of the appeal.
+
+    Attributes:
+        share: Its planned weight among the readers of the experiment.
+        traits: What people say of the wording, by trait: true or false, or a count; overrules the rules that code texts.
+    """
 
     id: Slug
     name: str = ""
     share: Annotated[float, Field(gt=0)] = 1.0
     appeal: Appeal
+    traits: dict[TraitName, Annotated[bool | int, BeforeValidator(_yes_no_or_count)]] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:  # a table of traits has none of its own
+        return hash((self.id, self.share, self.appeal))
 
     @property
     def label(self) -> str:
@@ -152,7 +184,9 @@ class Experiment(Section):
             )
         if self.guarantee == "anytime" and self.planned_information is not None:
             raise ValueError('planned_information belongs to guarantee = "planned"')
-        self._metrics_known(info.context or {})
+        shared: Shared = info.context or NOTHING_SHARED
+        self._metrics_known(shared.metrics)
+        self._traits_known(shared.traits)
         starts = [epoch.starts_at for epoch in self.allocation]
         if len({start.tzinfo is None for start in starts}) > 1:
             raise ValueError("allocation.starts_at must have an offset in every epoch or in none (publisher's time)")
@@ -165,6 +199,24 @@ class Experiment(Section):
         if len(set(metrics)) != len(metrics):
             raise ValueError("each guardrail metric may stand once")
         return self
+
+    def _traits_known(self, own: Mapping[str, OwnTrait]) -> None:
+        known = people_may_code(own)
+        for variant in self.variants:
+            for name, value in variant.traits.items():
+                key = f"variants.traits.{name} of {variant.id}"
+                if name not in known:
+                    raise ValueError(
+                        f"{key} is no trait; allowed: {', '.join(known)}, or one declared as [traits.{name}] in askwell.toml"
+                    )
+                if not known[name].counted and not isinstance(value, bool):
+                    raise ValueError(f"{key} = {value!r} must be true or false")
+        for name in {name for variant in self.variants for name in variant.traits}:
+            silent = [variant.id for variant in self.variants if name not in variant.traits]
+            if silent and known[name].pattern is None and name in own:
+                raise ValueError(
+                    f"variants.traits.{name} is not said of {', '.join(silent)}; no rule codes it, so say it of every variant"
+                )
 
     def _metrics_known(self, shared: Mapping[str, Declaration]) -> None:
         taken = [name for name in self.metrics if name in METRICS or name in shared]
@@ -232,20 +284,20 @@ class Experiment(Section):
         )
 
 
-def read_experiment(path: Path, shared: Mapping[str, Declaration] = MappingProxyType({})) -> Experiment:
-    """Return one registry file; `shared` are the metrics that the settings declare.
+def read_experiment(path: Path, shared: Shared = NOTHING_SHARED) -> Experiment:
+    """Return one registry file; `shared` is what the settings declare for all of them.
 
     Raises:
         RegistryError: naming file, key, value and what is allowed, for every mistake in the file.
     """
-    return read_toml(path, Experiment, RegistryError, context=shared).with_shared(shared)
+    return read_toml(path, Experiment, RegistryError, context=shared).with_shared(shared.metrics)
 
 
-def read_registry(folder: Path, shared: Mapping[str, Declaration] = MappingProxyType({})) -> tuple[Experiment, ...]:
+def read_registry(folder: Path, shared: Shared = NOTHING_SHARED) -> tuple[Experiment, ...]:
     """Return every experiment under `folder`, ordered by id. A missing folder is a registry of none.
 
     Args:
-        shared: Metrics that the settings declare, by name.
+        shared: What the settings declare for all of them.
 
     Raises:
         RegistryError: for the first file that cannot be used (`askwell check` collects them all).

@@ -28,7 +28,8 @@ from analysis.declarations import Declaration, MetricName
 from analysis.errors import Mistake, SettingsError
 from analysis.metrics import METRICS
 from analysis.reader_rules import ReaderRules
-from analysis.registry import Experiment
+from analysis.registry import Experiment, Shared
+from analysis.wording.lexicon import OwnTrait, TraitName, taken_names
 
 SETTINGS_FILE = "askwell.toml"
 
@@ -216,6 +217,7 @@ class SettingsFile(Section):
     readers: ReaderRules = ReaderRules()
     outcomes: Outcomes = Outcomes()
     metrics: dict[MetricName, Declaration] = Field(default_factory=dict)
+    traits: dict[TraitName, OwnTrait] = Field(default_factory=dict)
     money: Money = Money()
     delivery: Delivery = Delivery()
     brief: Brief = Brief()
@@ -243,6 +245,14 @@ class SettingsFile(Section):
             raise ValueError(f"{taken[0]} is the name of a metric that comes built in; choose another")
         return value
 
+    @field_validator("traits")
+    @classmethod
+    def _own_traits(cls, value: dict[str, OwnTrait]) -> dict[str, OwnTrait]:
+        taken = sorted(set(value) & taken_names())
+        if taken:
+            raise ValueError(f"{taken[0]} is a name that comes built in; choose another")
+        return value
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -255,6 +265,7 @@ class Settings:
     readers: ReaderRules
     outcomes: Outcomes
     metrics: dict[str, Declaration]
+    traits: dict[str, OwnTrait]
     money: Money
     delivery: Delivery
     brief: Brief
@@ -268,6 +279,11 @@ class Settings:
     def zone(self) -> ZoneInfo:
         """The publisher's time zone: a day in Askwell is a day there."""
         return ZoneInfo(self.publisher.time_zone)
+
+    @property
+    def shared(self) -> Shared:
+        """What the registry's files may name without declaring it themselves."""
+        return Shared(self.metrics, self.traits)
 
     def window_hours(self, experiment: Experiment) -> int:
         """Outcome window of the experiment in hours."""
@@ -352,6 +368,7 @@ def read_settings(path: Path) -> Settings:
         readers=content.readers.model_copy(update=absolute(content.readers)),
         outcomes=content.outcomes,
         metrics=dict(content.metrics),
+        traits=dict(content.traits),
         money=content.money.model_copy(update=absolute(content.money)),
         delivery=content.delivery.model_copy(update=absolute(content.delivery)),
         brief=content.brief,

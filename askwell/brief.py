@@ -24,7 +24,7 @@ def run_brief(settings_file: Path, *, send: bool, again: bool, as_json: bool) ->
     from dashboards.edition import publish_brief
 
     settings = read_settings(settings_file)
-    experiments = read_registry(settings.folders.experiments, settings.metrics)
+    experiments = read_registry(settings.folders.experiments, settings.shared)
     letter, receipts = publish_brief(Warehouse(settings), experiments, datetime.now(UTC), send=send, again=again)
     folder = settings.delivery.folder
     if as_json:

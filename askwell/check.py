@@ -85,7 +85,7 @@ def _registry(settings: Settings) -> tuple[list[Experiment], list[str]]:
     mistakes: list[str] = []
     for file in sorted(settings.folders.experiments.glob("*.toml")):
         try:
-            experiment = read_experiment(file, settings.metrics)
+            experiment = read_experiment(file, settings.shared)
         except ConfigurationError as problem:
             mistakes.append(str(problem))
             continue

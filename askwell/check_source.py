@@ -66,7 +66,7 @@ def _look(settings: Settings, mapping: Mapping, file: Path, *, carefully: bool) 
     file_format = format_of(file)
     assert file_format is not None  # noqa: S101 - the caller has asked
     rules = Rules.of(
-        read_registry(settings.folders.experiments, settings.metrics),
+        read_registry(settings.folders.experiments, settings.shared),
         now=datetime.now(UTC),
         time_zone=settings.publisher.time_zone,
         reporting_currency=settings.publisher.reporting_currency,

@@ -52,7 +52,7 @@ def run_demo(folder: Path, seed: int, size_name: str) -> None:
         published = execute(settings.file, reporter, clock=lambda: _morning_after(folder))
     ended = time.monotonic()
 
-    warehouse, experiments = Warehouse(settings), read_registry(settings.folders.experiments, settings.metrics)
+    warehouse, experiments = Warehouse(settings), read_registry(settings.folders.experiments, settings.shared)
     edition = draft(warehouse, experiments, _morning_after(folder))
     found = results(warehouse, experiments, edition)
     most = sorted(found, key=lambda result: money_at_stake(result) or 0.0, reverse=True)[:TOLD]

@@ -139,7 +139,7 @@ def _environment() -> Finding:
 def _experiments(settings: Settings) -> Finding:
     from analysis.registry import read_registry
 
-    experiments = read_registry(settings.folders.experiments)
+    experiments = read_registry(settings.folders.experiments, settings.shared)
     if not experiments:
         return Finding(
             "experiments",
@@ -302,7 +302,7 @@ def _feeds(settings: Settings, now: datetime) -> Finding:
     from analysis.store import Warehouse
 
     days = Warehouse(settings).days_of_sources()
-    silent = silent_feeds(days, read_registry(settings.folders.experiments), settings, now)
+    silent = silent_feeds(days, read_registry(settings.folders.experiments, settings.shared), settings, now)
     if silent:
         return Finding(
             "feeds",

@@ -68,7 +68,7 @@ def replay_quarantine(settings_file: Path) -> None:
     with progress_bar() as reporter, warehouse.writing(holder="askwell replay"):
         done = ingest(
             warehouse,
-            read_registry(settings.folders.experiments, settings.metrics),
+            read_registry(settings.folders.experiments, settings.shared),
             again=lambda quarantined: quarantined > 0,
             progress=lambda name, number, total: reporter("Reading landed files again", name, number, total),
         )

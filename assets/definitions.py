@@ -10,7 +10,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)  # BackfillPolicy is 
 
 from assets.alarms import alarm_sensor  # noqa: E402
 from assets.checks import CHECKS  # noqa: E402
-from assets.inference import decisions, estimates  # noqa: E402
+from assets.inference import decisions, estimates, wording_evidence  # noqa: E402
 from assets.ingestion import ingestion_assets  # noqa: E402
 from assets.outcomes import outcome_assets, sufficient_statistics  # noqa: E402
 from assets.partitions import daily_partitions, publisher_or_default  # noqa: E402
@@ -55,6 +55,7 @@ def build_defs(workspace: Workspace | None = None) -> dg.Definitions:
             sufficient_statistics,
             estimates,
             decisions,
+            wording_evidence,
             analyst_database,
             report_site,
             brief,

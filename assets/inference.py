@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from analysis.edition import draft, write_decisions, write_estimates
+from analysis.edition import draft, write_decisions, write_estimates, write_wording
 from analysis.result_tables import DECISIONS, ESTIMATES
+from analysis.wording.tables import WORDING_EFFECTS
 from assets.metadata import OWNERS, table_schema
 from assets.resources import Workspace, failing_plainly
 from dashboards.preview import lifts_table, markdown_table
@@ -61,5 +62,30 @@ def decisions(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
             "as_of": str(frame["as_of"].max()),
             "experiments": frame["experiment_id"].n_unique(),
             "verdicts": dg.MetadataValue.md(markdown_table(heads, verdicts)),
+        }
+    )
+
+
+@dg.asset(
+    deps=["estimates"],
+    group_name="inference",
+    kinds={"scipy", "polars"},
+    owners=OWNERS,
+    description="What all tests, own and imported, say about traits of wording, and whether that predicts later tests.",
+    metadata={"dagster/column_schema": table_schema(WORDING_EFFECTS)},
+)
+def wording_evidence(workspace: dg.ResourceParam[Workspace]) -> dg.MaterializeResult:
+    """The texts and the evidence on wording of the edition that is being made."""
+    with failing_plainly():
+        warehouse, experiments = workspace.warehouse(), workspace.experiments()
+        with warehouse.writing():
+            found = write_wording(warehouse, experiments, draft(warehouse, experiments, workspace.clock()))
+    heads = ("surface", "outcome", "tests", "pairs told right", "predicts", "why not judged")
+    told = found.prediction.select("surface", "outcome", "tests", "accuracy", "is_predicting", "reason").rows()
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": found.effects.height,
+            "surfaces": len(found.surfaces),
+            "predictions": dg.MetadataValue.md(markdown_table(heads, told)),
         }
     )

@@ -12,7 +12,7 @@ from dashboards.preview import as_text, markdown_table, site_preview
 
 
 @dg.asset(
-    deps=["decisions"],
+    deps=["decisions", "wording_evidence"],
     group_name="publish",
     kinds={"duckdb"},
     owners=OWNERS,

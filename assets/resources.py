@@ -50,7 +50,7 @@ class Workspace:
     def experiments(self) -> tuple[Experiment, ...]:
         """The registry as it stands on disk now."""
         settings = self.settings()
-        return read_registry(settings.folders.experiments, settings.metrics)
+        return read_registry(settings.folders.experiments, settings.shared)
 
     def warehouse(self) -> Warehouse:
         """The publisher's warehouse."""

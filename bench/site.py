@@ -79,7 +79,7 @@ def _moved(result: ExperimentResult, id_: str, back: timedelta) -> ExperimentRes
 def measured(number: int, settings_file: Path) -> tuple[list[Built], int]:
     """Three builds of one site, and bytes of the front page."""
     settings = read_settings(settings_file)
-    warehouse, experiments = Warehouse(settings), read_registry(settings.folders.experiments, settings.metrics)
+    warehouse, experiments = Warehouse(settings), read_registry(settings.folders.experiments, settings.shared)
     edition = last_edition(warehouse)
     told = copies(results(warehouse, experiments, edition), number)
     health = HealthTables(warehouse.ledger(), warehouse.quarantine_reasons(), warehouse.rows_per_day())

@@ -16,10 +16,11 @@ from typing import TypeVar
 import polars as pl
 
 from analysis.wording.evidence import log_rate_effects
+from analysis.wording.lexicon import lexicon
 from analysis.wording.past_tests import PastTests, read_past_tests
 from analysis.wording.prediction import Figure, NotJudged, OutOfSample, out_of_sample
 from analysis.wording.trait_effects import TraitEvidence, trait_effects
-from analysis.wording.traits import code_texts, lexicon
+from analysis.wording.traits import code_texts
 
 PAGE = Path("docs/methods/wording-archive.md")
 ARCHIVE_ARMS = 150_000

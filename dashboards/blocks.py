@@ -111,6 +111,42 @@ class Cards:
 
 
 @dataclass(frozen=True)
+class Example:
+    """Two texts of one test, the first in pieces against the second, with what each brought in.
+
+    Attributes:
+        is_long: True where the texts are folded after their first lines.
+    """
+
+    headline: str
+    text: PartDifference
+    result: str
+    other: PartDifference
+    other_result: str
+    test: str
+    is_long: bool = False
+
+
+@dataclass(frozen=True)
+class TraitExamples:
+    """A trait with the pair of texts in which it went with more, and that in which it went with less; None for no such pair."""
+
+    name: str
+    status: str
+    better: Example | None
+    worse: Example | None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Traits, each with its two pairs of texts, in the language of the texts."""
+
+    kind: ClassVar[str] = "examples"
+    traits: tuple[TraitExamples, ...]
+    language: str
+
+
+@dataclass(frozen=True)
 class Line:
     """A line with an icon and a tone: a check and what it found."""
 
@@ -158,7 +194,7 @@ class Query:
     id: str = ""
 
 
-Block = Table | Picture | Cards | Lines | Definitions | Sentences
+Block = Table | Picture | Cards | Examples | Lines | Definitions | Sentences
 
 
 @dataclass(frozen=True)

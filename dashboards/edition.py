@@ -16,20 +16,19 @@ import polars as pl
 
 from analysis.database import open_database
 from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file, write_files
-from analysis.edition import Draft, audience_of, last_edition, past_of, previous_effects, results, stamp_of
+from analysis.edition import Draft, audience_of, last_edition, previous_effects, results, stamp_of, wording_of
 from analysis.experiment_result import ExperimentResult
 from analysis.registry import Experiment
 from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SPECIAL_READERS, TIED_GIFTS, VARIANT_RESULTS
 from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
-from analysis.wording.findings import find_all
 from dashboards.blocks import Page
 from dashboards.brief import brief_letter
 from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
 from dashboards.phrasing.verdicts import verdict_words
 from dashboards.site import SiteSummary, build_site
-from dashboards.wording import wording_report
+from dashboards.wording.page import wording_pages
 
 #: Record of the brief that was sent last, beside the messages.
 LAST_BRIEF = "last-brief.json"
@@ -45,15 +44,13 @@ def publish_site(warehouse: Warehouse, experiments: Sequence[Experiment], editio
         stamp_of(edition),
         audience_of(settings, experiments),
         settings.folders.site,
-        (_dictionary(settings), _wording(warehouse, experiments, edition)),
+        (_dictionary(settings), *_wording(warehouse, edition)),
     )
 
 
-def _wording(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> Page:
-    first, *others = find_all(past_of(warehouse, experiments, edition))
-    return wording_report(
-        first, audience_of(warehouse.settings), stamp_of(edition), previous_effects(warehouse, edition), others
-    )
+def _wording(warehouse: Warehouse, edition: Draft) -> tuple[Page, ...]:
+    told, before = wording_of(warehouse, edition), previous_effects(warehouse, edition)
+    return wording_pages(told, audience_of(warehouse.settings), stamp_of(edition), before)
 
 
 def _dictionary(settings: Settings) -> Page:

@@ -170,7 +170,7 @@ class TestPublisher:
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
-        return read_registry(self.settings.folders.experiments, self.settings.metrics)
+        return read_registry(self.settings.folders.experiments, self.settings.shared)
 
     @property
     def warehouse(self) -> Warehouse:

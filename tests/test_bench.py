@@ -37,7 +37,7 @@ def test_a_made_month_has_the_events_and_the_gifts_that_were_asked_for(tmp_path:
     assert 0.001 < gifts / asked < 0.005
     settings = read_settings(tmp_path)
     warehouse = Warehouse(settings)
-    experiments = read_registry(settings.folders.experiments, settings.metrics)
+    experiments = read_registry(settings.folders.experiments, settings.shared)
     assert len(experiments) == 12
     with warehouse.writing():
         done = ingest(warehouse, experiments)

@@ -36,6 +36,7 @@ from analysis.registry import (
 )
 from analysis.settings import SettingsFile, read_settings
 from analysis.validation import REASONS
+from analysis.wording.lexicon import OwnTrait, built_in_traits
 from askwell.cli import app
 from askwell.contract_page import contract_page
 from tests.builders import NOW, TestPublisher, appeal_event, cell, gift, pageview
@@ -164,9 +165,10 @@ SETTINGS_SECTIONS = {
     for name, field in SettingsFile.model_fields.items()
 }
 SECTIONS: dict[str, type[Section]] = {
-    **{f"[{name}]": section for name, section in SETTINGS_SECTIONS.items() if name != "metrics"},
+    **{f"[{name}]": section for name, section in SETTINGS_SECTIONS.items() if name not in ("metrics", "traits")},
     "[metrics.NAME]": Declaration,
     "[metrics.NAME.numerator]": Measure,
+    "[traits.NAME]": OwnTrait,
     "Experiment": Experiment,
     "[[variants]]": Variant,
     "[variants.appeal]": Appeal,
@@ -186,6 +188,12 @@ def test_no_section_is_documented_that_is_not_there() -> None:
     assert set(documented_keys()) == set(SECTIONS)
 
 
+def test_every_built_in_trait_of_wording_is_told() -> None:
+    text = (ROOT / "docs" / "wording.md").read_text(encoding="utf-8")
+    for trait in built_in_traits():
+        assert f"| `{trait.id}` | {trait.name} |" in text, trait.id
+
+
 def test_the_example_settings_can_be_used() -> None:
     assert read_settings(ROOT / "askwell.toml.example").publisher.name == "The Example Courier"
 
@@ -202,10 +210,11 @@ def test_what_the_example_settings_leave_out_are_the_defaults(tmp_path: Path) ->
     stated = {"monthly_retention": with_everything.outcomes.monthly_retention}
     assert with_everything.outcomes == as_shipped.outcomes.model_copy(update=stated)
     assert set(with_everything.metrics) == {"read_on"}
+    assert set(with_everything.traits) == {"named_journalist"}
     shown = tomllib.loads(used.read_text(encoding="utf-8"))
     for name, section in SETTINGS_SECTIONS.items():
         keys = {key for one in shown[name].values() for key in one} if name == "sources" else set(shown[name])
-        assert keys == set(section.model_fields) or name == "metrics", name
+        assert keys == set(section.model_fields) or name in ("metrics", "traits"), name
 
 
 def test_the_example_experiment_can_be_used_and_is_not_active() -> None:

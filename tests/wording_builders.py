@@ -8,7 +8,10 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from analysis.wording.findings import PAST_SCHEMA, Past
+from analysis.wording.findings import find_all
+from analysis.wording.lexicon import OwnTrait
+from analysis.wording.past import PAST_SCHEMA, Past
+from analysis.wording.result import WordingResult, wording_result
 
 #: Effects on the conversion rate that the simulated tests have: a thank-you +20 %, a question -15 %.
 EFFECTS: Mapping[str, float] = {"gratitude": 0.20, "question": -0.15}
@@ -30,6 +33,7 @@ def simulated_past(tests: int, effects: Mapping[str, float] = EFFECTS, seed: int
             rows.append(
                 {
                     "test_id": f"t{test:04}",
+                    "block_id": f"t{test:04}",
                     "arm_id": str(arm),
                     "text": ". ".join(words),
                     "language": "en",
@@ -41,3 +45,8 @@ def simulated_past(tests: int, effects: Mapping[str, float] = EFFECTS, seed: int
                 }
             )
     return Past(pl.DataFrame(rows, schema=PAST_SCHEMA))
+
+
+def told(past: Past, own: Mapping[str, OwnTrait] | None = None) -> WordingResult:
+    """What an edition would keep of that past."""
+    return wording_result(find_all(past, own), past)

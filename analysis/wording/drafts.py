@@ -17,9 +17,10 @@ import polars as pl
 
 from analysis.errors import AskwellError
 from analysis.registry import Appeal
-from analysis.wording.findings import Findings
+from analysis.wording.lexicon import OwnTrait
 from analysis.wording.neighbours import likeness
-from analysis.wording.traits import Trait, appeal_text, code_texts
+from analysis.wording.result import WordingResult
+from analysis.wording.traits import code_texts
 
 #: A draft longer than this is no appeal.
 MOST_CHARACTERS = 50_000
@@ -32,6 +33,7 @@ LEAST_GAIN = 0.001
 
 _PART = re.compile(r"(?im)^(headline|body|highlight|button|amounts|image)[ \t]*:[ \t]*")
 _NORMAL = NormalDist()
+_Z = _NORMAL.inv_cdf(0.975)
 
 
 class DraftError(AskwellError):
@@ -40,10 +42,18 @@ class DraftError(AskwellError):
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A past text near the draft: how near (0 to 1), and its arm of `Findings.arms`."""
+    """A past text near the draft: how near (0 to 1), its arm of `PAST_SCHEMA`, and what it did beside the rest of its block.
+
+    Attributes:
+        lift: Conversion rate against all other arms of its block together, less 1; None without any.
+        low, high: Its 95 % range by itself, as if nothing else were known.
+    """
 
     likeness: float
     arm: Mapping[str, object]
+    lift: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +62,13 @@ class DraftTrait:
 
     Attributes:
         amount: Units of the trait in the draft, less those in the other text.
-        effect: Row of `TRAIT_EFFECT_SCHEMA` on conversion.
+        effect: Row of `wording_effects` on conversion.
         expected, low, high: Lift to expect from it, drawn towards zero, and the 95 % range for one new pair of texts;
             None where the trait is unknown.
         gain: Expected gain in log rate of choosing between the two texts after a test of usual size in which they differ in
             this trait alone, over choosing now.
     """
 
-    trait: Trait
     amount: float
     effect: Mapping[str, object]
     expected: float | None
@@ -67,14 +76,24 @@ class DraftTrait:
     high: float | None
     gain: float
 
+    @property
+    def name(self) -> str:
+        """Name people read."""
+        return str(self.effect["name"])
+
 
 @dataclass(frozen=True)
 class DraftAdvice:
-    """What the past says to a draft; `teaches_most` is the trait whose test is worth most, None without any."""
+    """What the past says to a draft.
+
+    Attributes:
+        teaches_most: The traits whose test is worth most. More than one where their gains are equal to a thousandth: then the
+            one that fewest tests have varied stands first, and of those the first by name. None without any.
+    """
 
     neighbours: tuple[Neighbour, ...]
     traits: tuple[DraftTrait, ...]
-    teaches_most: DraftTrait | None
+    teaches_most: tuple[DraftTrait, ...]
 
 
 def read_draft(path: Path) -> Appeal:
@@ -113,73 +132,101 @@ def read_draft(path: Path) -> Appeal:
     return Appeal(amounts=tuple(amounts), **parts)
 
 
-def advise(findings: Findings, draft: Appeal, against: Appeal | None = None, *, most: int = 5) -> DraftAdvice:
+def advise(
+    known: WordingResult,
+    arms: pl.DataFrame,
+    draft: Appeal,
+    against: Appeal | None = None,
+    *,
+    language: str = "en",
+    own: Mapping[str, OwnTrait] | None = None,
+    most: int = 5,
+) -> DraftAdvice:
     """Return what past tests say to a draft.
 
     Args:
-        findings: The past.
+        known: What an edition says on the surface of the draft.
+        arms: Past texts, schema `PAST_SCHEMA`.
         draft: The new text.
         against: The text it would be tested against; without one, against a text that has none of its traits.
+        language: Language of both; in another one than that of `known` no trait is told.
+        own: Traits that the newsroom declares itself.
         most: Neighbours at most.
 
     Source: Raiffa & Schlaifer 1961, chapter 5 (expected value of sample information, normal prior, linear loss).
     """
-    traits = _traits(findings, draft, against)
-    worth = [trait for trait in traits if trait.gain >= LEAST_GAIN]
-    return DraftAdvice(
-        _neighbours(findings, draft, most), traits, max(worth, key=lambda trait: trait.gain, default=None)
+    traits = _traits(known, draft, against, own or {}) if known.outcome()["language"] == language else ()
+    worth = sorted(
+        (trait for trait in traits if trait.gain >= LEAST_GAIN),
+        key=lambda trait: (-trait.gain, trait.effect["tests_varying"], trait.name),
     )
+    equal = [trait for trait in worth if trait.gain >= worth[0].gain * 0.999]
+    first = sorted(equal, key=lambda trait: (trait.effect["tests_varying"], trait.name))
+    return DraftAdvice(_neighbours(arms, draft, most), traits, tuple(first))
 
 
-def _neighbours(findings: Findings, draft: Appeal, most: int) -> tuple[Neighbour, ...]:
-    texts = findings.arms.unique("text", keep="first", maintain_order=True)
+def _neighbours(arms: pl.DataFrame, draft: Appeal, most: int) -> tuple[Neighbour, ...]:
+    texts = arms.unique("text", keep="first", maintain_order=True)
     near = (
-        texts.with_columns(likeness(appeal_text(draft), texts["text"]).alias("likeness"))
+        texts.with_columns(likeness(draft.words, texts["text"]).alias("likeness"))
         .filter(pl.col("likeness") >= LEAST_LIKENESS)
         .sort("likeness", descending=True, maintain_order=True)
         .head(most)
     )
-    return tuple(Neighbour(float(row["likeness"]), row) for row in near.iter_rows(named=True))
+    return tuple(
+        Neighbour(float(row["likeness"]), row, *_beside_the_rest(arms, row)) for row in near.iter_rows(named=True)
+    )
 
 
-def _traits(findings: Findings, draft: Appeal, against: Appeal | None) -> tuple[DraftTrait, ...]:
+def _beside_the_rest(arms: pl.DataFrame, arm: Mapping[str, object]) -> tuple[float, float, float] | tuple[()]:
+    """Lift of an arm against the other arms of its block together, with its range on the log scale."""
+    rest = arms.filter(pl.col("block_id") == arm["block_id"], pl.col("arm_id") != arm["arm_id"])
+    if rest.is_empty() or arm["conversions"] is None:
+        return ()
+    counts = [(arm["conversions"], arm["readers"]), (rest["conversions"].sum(), rest["readers"].sum())]
+    logs = [math.log((float(str(x)) + 0.5) / (float(str(n)) + 0.5)) for x, n in counts]
+    variance = sum(1 / (float(str(x)) + 0.5) - 1 / (float(str(n)) + 0.5) for x, n in counts)
+    mean, half = logs[0] - logs[1], _Z * math.sqrt(variance)
+    return math.expm1(mean), math.expm1(mean - half), math.expm1(mean + half)
+
+
+def _traits(
+    known: WordingResult, draft: Appeal, against: Appeal | None, own: Mapping[str, OwnTrait]
+) -> tuple[DraftTrait, ...]:
     texts = [draft] if against is None else [draft, against]
     coded = code_texts(
-        [appeal_text(text) for text in texts],
-        findings.language,
+        [text.words for text in texts],
+        str(known.outcome()["language"]),
         lowest_amount=[float(min(text.amounts)) if text.amounts else None for text in texts],
+        own=[trait.as_trait(name) for name, trait in own.items()],
     ).to_dicts()
-    evidence = findings.outcomes["conversion"].effects
-    effects = {str(row["trait"]): row for row in evidence.table.iter_rows(named=True)}
-    prior, noise = _prior_spread(evidence.table), _usual_variance(findings.arms)
-    own = math.sqrt(2 * (evidence.sigma2 or 0.0))  # what one pair has of its own, beside the trait
+    effects = known.effects.filter(outcome="conversion")
+    prior, noise = _prior_spread(effects), _usual_variance(known)
+    pair = math.sqrt(2 * float(str(known.outcome()["sigma2"] or 0.0)))  # what one pair has of its own, beside the trait
     found = []
-    for trait in findings.traits:
-        here = coded[0][trait.id]
-        there = coded[1][trait.id] if against is not None else (0.0 if trait.unit == "present" else here)
+    for effect in effects.iter_rows(named=True):
+        here = coded[0].get(effect["trait"])
+        there = coded[1].get(effect["trait"]) if against is not None else (0.0 if effect["unit"] == "present" else here)
         if here is None or there is None or here == there:
             continue
-        amount, effect = here - there, effects[trait.id]
-        coefficient, se = effect["shrunk_coefficient"], effect["shrunk_se"]
-        if coefficient is None or se is None:
-            gain = _gain(0.0, math.hypot(prior * amount, own), noise)
-            found.append(DraftTrait(trait, amount, effect, None, None, None, gain))
-            continue
-        mean, spread = coefficient * amount, se * abs(amount)
-        of_pair = math.hypot(spread, own)
-        half = 1.959963984540054 * of_pair
-        found.append(
-            DraftTrait(
-                trait,
-                amount,
-                effect,
-                math.expm1(mean),
-                math.expm1(mean - half),
-                math.expm1(mean + half),
-                _gain(mean, of_pair, noise),
-            )
-        )
+        found.append(_draft_trait(effect, here - there, prior, pair, noise))
     return tuple(found)
+
+
+def _draft_trait(effect: Mapping[str, object], amount: float, prior: float, pair: float, noise: float) -> DraftTrait:
+    coefficient, se = effect["shrunk_coefficient"], effect["shrunk_se"]
+    if not isinstance(coefficient, float) or not isinstance(se, float):
+        return DraftTrait(amount, effect, None, None, None, _gain(0.0, math.hypot(prior * amount, pair), noise))
+    mean, spread = coefficient * amount, math.hypot(se * amount, pair)
+    half = _Z * spread
+    return DraftTrait(
+        amount,
+        effect,
+        math.expm1(mean),
+        math.expm1(mean - half),
+        math.expm1(mean + half),
+        _gain(mean, spread, noise),
+    )
 
 
 def _prior_spread(table: pl.DataFrame) -> float:
@@ -191,10 +238,9 @@ def _prior_spread(table: pl.DataFrame) -> float:
     return math.sqrt(max(excess, 0.01**2))
 
 
-def _usual_variance(arms: pl.DataFrame) -> float:
+def _usual_variance(known: WordingResult) -> float:
     """Sampling variance of a difference between two arms of usual size."""
-    x = float(arms["conversions"].median() or 0.0)  # type: ignore[arg-type]
-    return 2 / (x + 0.5)
+    return 2 / (float(str(known.outcome()["median_conversions"] or 0.0)) + 0.5)
 
 
 def _gain(mean: float, spread: float, noise: float) -> float:

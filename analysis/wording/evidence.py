@@ -3,6 +3,8 @@
 The kernel only: how rows are chosen, features coded and results worded stands elsewhere. Only differences inside a test
 speak; the same regression without test effects would credit a feature with everything that its tests had in common.
 Wording is not assigned to tests by chance, so that what comes out is an association within tests, never a cause.
+
+Arms are compared inside blocks; a test may have several (`nesting.py`). Clusters are tests, not blocks.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.inference.arrays import Array, as_arrays, root, sum_by
+from analysis.wording.nesting import Nesting
 
 #: Below so many conversions in the median arm the log form is biased, and the Poisson form is used.
 FEWEST_CONVERSIONS = 20
@@ -29,8 +32,10 @@ class WordingEffects:
         se_cluster: Standard error robust to whatever tests have in common, with the factor G/(G - P).
         sigma2: Variance of the log rate between arms of a test that the features do not explain.
         df: Degrees of freedom of the t quantile, tests less features.
-        tests: Tests with two arms and more, the ones that speak.
+        tests: Tests with two arms and more in a block, the ones that speak.
         varying: Tests in which each feature varies.
+        influence: What each test moves each coefficient by, shape (tests, features); squares add up to se_cluster^2;
+            tests in the order of their labels.
         method: `log_rate` or `poisson`.
     """
 
@@ -41,6 +46,7 @@ class WordingEffects:
     df: int
     tests: int
     varying: NDArray[np.int64]
+    influence: Array
     method: str
 
     @property
@@ -61,60 +67,52 @@ class WordingEffects:
 
 @dataclass(frozen=True)
 class _Arms:
-    """Rows of tests with two arms and more, tests numbered from 0."""
+    """Features of the rows of a nesting, and in how many tests each varies."""
 
-    test: NDArray[np.int64]
-    tests: int
+    nesting: Nesting
     features: Array
     varying: NDArray[np.int64]
 
     @classmethod
-    def of(cls, test: ArrayLike, features: ArrayLike) -> tuple[_Arms, NDArray[np.bool_]]:
-        _, number, size = np.unique(np.asarray(test), return_inverse=True, return_counts=True)
-        kept = size[number] > 1
-        _, renumbered = np.unique(number[kept], return_inverse=True)
+    def of(cls, block: ArrayLike, features: ArrayLike, test: ArrayLike | None) -> _Arms:
+        nesting = Nesting.of(block, test)
         table = np.asarray(features, dtype=np.float64)
-        rows = (table[:, None] if table.ndim == 1 else table)[kept]
-        tests = int(renumbered.max()) + 1 if renumbered.size else 0
-        spread = np.zeros((tests, rows.shape[1]))
-        for column in range(rows.shape[1]):
-            high, low = np.full(tests, -np.inf), np.full(tests, np.inf)
-            np.maximum.at(high, renumbered, rows[:, column])
-            np.minimum.at(low, renumbered, rows[:, column])
-            spread[:, column] = high - low
-        return cls(renumbered, tests, rows, (spread > 0).sum(axis=0)), kept
+        rows = (table[:, None] if table.ndim == 1 else table)[nesting.rows]
+        arms = cls(nesting, rows, nesting.any_by_test(nesting.ranges(rows) > 0).sum(axis=0))
+        arms._check()
+        return arms
 
-    def sums(self, rows: Array) -> Array:
-        """Sum of rows (n, columns) within tests, shape (tests, columns)."""
-        return np.stack([sum_by(self.test, column, self.tests) for column in rows.T], axis=1)
-
-    def demeaned(self, rows: Array, weight: Array) -> Array:
-        """Rows less the weighted mean of their test."""
-        total = sum_by(self.test, weight, self.tests)
-        return rows - (self.sums(rows * weight[:, None]) / total[:, None])[self.test]
-
-    def check(self) -> None:
-        if self.tests <= self.features.shape[1]:
-            raise ValueError(f"{self.tests} tests with two arms cannot tell {self.features.shape[1]} features apart")
+    def _check(self) -> None:
+        if self.nesting.tests <= self.features.shape[1]:
+            raise ValueError(
+                f"{self.nesting.tests} tests with two arms cannot tell {self.features.shape[1]} features apart"
+            )
         still = np.flatnonzero(self.varying == 0)
         if still.size:
             raise ValueError(f"features {still.tolist()} vary in no test")
 
 
 def regress(
-    y: ArrayLike, variance: ArrayLike, test: ArrayLike, features: ArrayLike, *, sigma2: float | None = None
+    y: ArrayLike,
+    variance: ArrayLike,
+    block: ArrayLike,
+    features: ArrayLike,
+    *,
+    test: ArrayLike | None = None,
+    sigma2: float | None = None,
 ) -> WordingEffects:
-    """Weighted regression with test effects of any log outcome, such as log value per reader.
+    """Weighted regression with block effects of any log outcome, such as log value per reader.
 
-    Weights 1 / (variance + sigma2); test effects go by weighted demeaning, which equals a multivariate meta-regression
+    Weights 1 / (variance + sigma2); block effects go by weighted demeaning, which equals a multivariate meta-regression
     on contrasts with a shared control without choosing one. sigma2 is that at which the weighted residual sum of squares
-    is rows - tests - features.
+    is rows - blocks - features.
 
     Args:
         y: Log outcome of each arm, shape (arms,).
         variance: Its sampling variance.
-        test: Test of each arm; tests of one arm are left out.
+        block: Which arms are compared with each other; blocks of one arm are left out.
         features: Shape (arms, features).
+        test: Test that each arm was drawn in, the cluster; each block is one where None.
         sigma2: Residual variance, where known; estimated where None.
 
     Raises:
@@ -122,19 +120,19 @@ def regress(
 
     Source: Paule & Mandel 1982 (sigma2); Liang & Zeger 1986 (clusters); Riley et al. 2017 (shared controls).
     """
-    arms, kept = _Arms.of(test, features)
-    arms.check()
-    values, spread = as_arrays(y, variance)
-    values, spread = values[kept], spread[kept]
-    left = values.size - arms.tests - arms.features.shape[1]
+    arms = _Arms.of(block, features, test)
+    nesting = arms.nesting
+    values, spread = (column[nesting.rows] for column in as_arrays(y, variance))
+    left = values.size - nesting.blocks - arms.features.shape[1]
 
     def fit(extra: float) -> tuple[Array, Array, Array, Array]:
         weight = 1 / (spread + extra)
-        inner = arms.demeaned(arms.features, weight)
-        outcome = arms.demeaned(values[:, None], weight)[:, 0]
-        bread = np.linalg.inv(inner.T @ (weight[:, None] * inner)).astype(np.float64, copy=False)
+        inner = nesting.demeaned(arms.features, weight)
+        outcome = nesting.demeaned(values[:, None], weight)[:, 0]
+        weighted = weight[:, None] * inner
+        bread = np.linalg.inv(inner.T @ weighted).astype(np.float64, copy=False)
         coefficient = bread @ (inner.T @ (weight * outcome))
-        return coefficient, outcome - inner @ coefficient, bread, weight[:, None] * inner
+        return coefficient, outcome - inner @ coefficient, bread, weighted
 
     def excess(extra: float) -> float:
         _, residual, _, _ = fit(extra)
@@ -148,37 +146,53 @@ def regress(
                 width *= 2
             sigma2 = root(excess, 0.0, width)
     coefficient, residual, bread, weighted = fit(sigma2)
-    score = arms.sums(weighted * residual[:, None])
-    return _effects(arms, coefficient, bread, score, sigma2, "log_rate")
+    return _effects(arms, coefficient, bread, weighted * residual[:, None], sigma2, "log_rate")
 
 
 def _effects(arms: _Arms, coefficient: Array, bread: Array, score: Array, sigma2: float, method: str) -> WordingEffects:
-    df = arms.tests - coefficient.size
-    robust = bread @ (score.T @ score) @ bread * arms.tests / df
+    """Effects with what each row adds to the slope of the likelihood, shape (rows, features)."""
+    nesting = arms.nesting
+    df = nesting.tests - coefficient.size
+    influence = nesting.sums_by_test(nesting.sums(score)) @ bread * np.sqrt(nesting.tests / df)
     return WordingEffects(
         coefficient=coefficient,
         se_model=np.sqrt(np.diag(bread)),
-        se_cluster=np.sqrt(np.diag(robust)),
+        se_cluster=np.sqrt((influence**2).sum(axis=0)),
         sigma2=sigma2,
         df=df,
-        tests=arms.tests,
+        tests=nesting.tests,
         varying=arms.varying,
+        influence=influence,
         method=method,
     )
 
 
 def log_rate_effects(
-    test: ArrayLike, conversions: ArrayLike, readers: ArrayLike, features: ArrayLike, *, sigma2: float | None = None
+    block: ArrayLike,
+    conversions: ArrayLike,
+    readers: ArrayLike,
+    features: ArrayLike,
+    *,
+    test: ArrayLike | None = None,
+    sigma2: float | None = None,
 ) -> WordingEffects:
     """Effects on the log conversion rate: y = log((x+1/2)/(n+1/2)), variance 1/(x+1/2) - 1/(n+1/2); see `regress`."""
     x, n = as_arrays(conversions, readers)
-    return regress(np.log((x + 0.5) / (n + 0.5)), 1 / (x + 0.5) - 1 / (n + 0.5), test, features, sigma2=sigma2)
+    y, variance = np.log((x + 0.5) / (n + 0.5)), 1 / (x + 0.5) - 1 / (n + 0.5)
+    return regress(y, variance, block, features, test=test, sigma2=sigma2)
 
 
-def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike, features: ArrayLike) -> WordingEffects:
-    """Effects on the log conversion rate where conversions are few: Poisson regression with test effects.
+def poisson_effects(
+    block: ArrayLike,
+    conversions: ArrayLike,
+    readers: ArrayLike,
+    features: ArrayLike,
+    *,
+    test: ArrayLike | None = None,
+) -> WordingEffects:
+    """Effects on the log conversion rate where conversions are few: Poisson regression with block effects.
 
-    Given the conversions of a test, they fall to its arms in proportion to n e^(b' features): a conditional multinomial,
+    Given the conversions of a block, they fall to its arms in proportion to n e^(b' features): a conditional multinomial,
     fitted by Newton steps. Without the half added conversions it has no bias at five an arm. sigma2 comes from how much
     further conversions lie from what is expected than the multinomial lets them, see `_overdispersion`.
 
@@ -186,22 +200,21 @@ def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike,
 
     Source: Cameron & Trivedi 2013, section 9.4 (fixed effects Poisson as conditional multinomial).
     """
-    arms, kept = _Arms.of(test, features)
-    arms.check()
-    x, n = as_arrays(conversions, readers)
-    x, n = x[kept], n[kept]
-    total = sum_by(arms.test, x, arms.tests)[arms.test]
+    arms = _Arms.of(block, features, test)
+    nesting = arms.nesting
+    x, n = (column[nesting.rows] for column in as_arrays(conversions, readers))
+    total = sum_by(nesting.block, x, nesting.blocks)[nesting.block]
 
     def shares(coefficient: Array) -> tuple[Array, Array]:
-        """Rate of each arm, and its expected share in the conversions of its test."""
+        """Rate of each arm, and its expected share in the conversions of its block."""
         rate = n * np.exp(arms.features @ coefficient)
-        return rate, rate / sum_by(arms.test, rate, arms.tests)[arms.test]
+        return rate, rate / sum_by(nesting.block, rate, nesting.blocks)[nesting.block]
 
     def slope(coefficient: Array) -> tuple[Array, Array]:
         """Inverse information, and the part of each arm in the slope of the likelihood."""
         rate, share = shares(coefficient)
         expected = total * share
-        inner = arms.demeaned(arms.features, rate)
+        inner = nesting.demeaned(arms.features, rate)
         bread = np.linalg.inv(inner.T @ (expected[:, None] * inner)).astype(np.float64, copy=False)
         return bread, inner * (x - expected)[:, None]
 
@@ -213,30 +226,33 @@ def poisson_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike,
         if np.abs(step).max() < 1e-12:
             break
     bread, parts = slope(coefficient)
-    sigma2 = _overdispersion(arms, x, shares(coefficient)[1])
-    return _effects(arms, coefficient, bread, arms.sums(parts), sigma2, "poisson")
+    sigma2 = _overdispersion(nesting, arms.features.shape[1], x, shares(coefficient)[1])
+    return _effects(arms, coefficient, bread, parts, sigma2, "poisson")
 
 
-def _overdispersion(arms: _Arms, x: Array, share: Array) -> float:
-    """Variance sigma2 of the log rates of arms, by the method of moments over tests.
+def _overdispersion(nesting: Nesting, features: int, x: Array, share: Array) -> float:
+    """Variance sigma2 of the log rates of arms, by the method of moments over blocks.
 
-    With N conversions in a test and expected shares p, arms whose log rates differ by N(0, sigma2) have, to the first
+    With N conversions in a block and expected shares p, arms whose log rates differ by N(0, sigma2) have, to the first
     order, E[(x - N p)^2] = N p (1 - p) + N (N - 1) p^2 (1 - 2 p + sum p^2) sigma2. The fitted features take their degrees
-    of freedom. Each test weighs by the inverse variance of its part, (1 + sigma2 N / arms)^2, so that one large test does
+    of freedom. Each block weighs by the inverse variance of its part, (1 + sigma2 N / arms)^2, so that one large block does
     not speak for all. Never below 0.
 
     Source: McCullagh & Nelder 1989, section 4.5 (overdispersed multinomial); Williams 1982 (weights).
     """
-    total = sum_by(arms.test, x, arms.tests)
-    size = sum_by(arms.test, np.ones(x.size), arms.tests)
-    left = x.size - arms.tests
-    if left <= arms.features.shape[1]:
+
+    def by_block(values: Array) -> Array:
+        return sum_by(nesting.block, values, nesting.blocks)
+
+    total, size = by_block(x), by_block(np.ones(x.size))
+    left = x.size - nesting.blocks
+    if left <= features:
         return 0.0
-    n = total[arms.test]
-    squares = sum_by(arms.test, share**2, arms.tests)
-    lost = left / (left - arms.features.shape[1])
-    over = sum_by(arms.test, lost * (x - n * share) ** 2 - n * share * (1 - share), arms.tests)
-    unit = total * (total - 1) * sum_by(arms.test, share**2 * (1 - 2 * share + squares[arms.test]), arms.tests)
+    n = total[nesting.block]
+    squares = by_block(share**2)
+    lost = left / (left - features)
+    over = by_block(lost * (x - n * share) ** 2 - n * share * (1 - share))
+    unit = total * (total - 1) * by_block(share**2 * (1 - 2 * share + squares[nesting.block]))
     sigma2 = 0.0
     for _ in range(20):
         weight = 1 / (1 + sigma2 * total / size) ** 2
@@ -247,8 +263,15 @@ def _overdispersion(arms: _Arms, x: Array, share: Array) -> float:
     return sigma2
 
 
-def wording_effects(test: ArrayLike, conversions: ArrayLike, readers: ArrayLike, features: ArrayLike) -> WordingEffects:
+def wording_effects(
+    block: ArrayLike,
+    conversions: ArrayLike,
+    readers: ArrayLike,
+    features: ArrayLike,
+    *,
+    test: ArrayLike | None = None,
+) -> WordingEffects:
     """Effects of features by the form that suits the counts: Poisson below 20 conversions in the median arm."""
     (x,) = as_arrays(conversions)
     few = np.median(x) < FEWEST_CONVERSIONS
-    return (poisson_effects if few else log_rate_effects)(test, conversions, readers, features)
+    return (poisson_effects if few else log_rate_effects)(block, conversions, readers, features, test=test)

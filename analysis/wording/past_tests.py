@@ -25,9 +25,11 @@ BROKEN_SPLIT = 1_000.0
 #: One row an arm of a past test.
 PAST_ARMS_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "test_id": pl.String,
+    "block_id": pl.String,
     "arm_id": pl.String,
     "ended": pl.Date,
     "surface": pl.String,
+    "placement": pl.String,
     "language": pl.String,
     "headline": pl.String,
     "body": pl.String,
@@ -101,12 +103,12 @@ def read_past_tests(path: Path, columns: Mapping[str, str] | None = None) -> Pas
 
 
 def _upworthy(table: pl.LazyFrame, has: list[str]) -> pl.LazyFrame:
-    """Blocks are test and image: within one, headlines are what differs."""
+    """Readers were drawn by test; blocks are test and image: within one, headlines are what differs."""
     image = pl.col("eyecatcher_id").fill_null("") if "eyecatcher_id" in has else pl.lit("")
     week = pl.col("test_week").cast(pl.Int64, strict=False) if "test_week" in has else pl.lit(None, dtype=pl.Int64)
     return table.select(
-        split_id="clickability_test_id",
-        test_id=pl.concat_str("clickability_test_id", image, separator="|"),
+        test_id="clickability_test_id",
+        block_id=image,
         headline="headline",
         surface=pl.lit("headline"),
         language=pl.lit("en"),
@@ -124,7 +126,6 @@ def _wikimedia(table: pl.LazyFrame, has: list[str]) -> pl.LazyFrame:
     value = pl.coalesce(number["amount_capped"], number["amount"]) if "amount_capped" in has else number["amount"]
     window = pl.col("window_utc").cast(pl.String) if "window_utc" in has else pl.lit(None, dtype=pl.String)
     return table.select(
-        split_id="test_id",
         test_id="test_id",
         arm_id="arm",
         surface=pl.lit("donation"),
@@ -159,7 +160,7 @@ def _named(path: Path, table: pl.LazyFrame, has: list[str], columns: dict[str, s
         else:
             source = source.cast(casts.get(name, pl.String), strict=False)
         picked.append(source.alias(name))
-    return table.select(*picked).with_columns(split_id="test_id")
+    return table.select(*picked)
 
 
 def _read(rows: pl.DataFrame) -> PastTests:
@@ -171,7 +172,11 @@ def _read(rows: pl.DataFrame) -> PastTests:
     readers, conversions = pl.col("readers"), pl.col("conversions")
     is_count = (readers == readers.round()) & (conversions == conversions.round())
     rows = rows.with_columns(
-        pl.col("test_id", "split_id").cast(pl.String),
+        pl.col("test_id").cast(pl.String),
+        block_id=pl.concat_str(pl.col("test_id").cast(pl.String), _text("block_id"), separator="|", ignore_nulls=True),
+        surface=_text("surface"),
+        placement=_text("placement"),
+        language=_text("language"),
         set_aside=pl.when(pl.col("test_id").is_null() | (pl.col("test_id") == ""))
         .then(pl.lit("no_test"))
         .when(readers.is_null() | readers.is_nan() | conversions.is_null() | conversions.is_nan())
@@ -191,11 +196,13 @@ def _read(rows: pl.DataFrame) -> PastTests:
     has_words = texts.str.replace_all("\x1f", "").str.len_chars() > 0
     same = pl.when(has_words).then(texts).otherwise(pl.coalesce("arm_id", pl.int_range(pl.len()).cast(pl.String)))
     firsts = [
-        pl.col(name).first() for name in _GIVEN if name not in ("test_id", "readers", "conversions", "value", "ended")
+        pl.col(name).first()
+        for name in _GIVEN
+        if name not in ("test_id", "block_id", "readers", "conversions", "value", "ended")
     ]
     arms = (
         used.with_columns(same=same)
-        .group_by("test_id", "same", maintain_order=True)
+        .group_by("test_id", "block_id", "same", maintain_order=True)
         .agg(
             pl.col("ended").max(),
             *firsts,
@@ -206,16 +213,21 @@ def _read(rows: pl.DataFrame) -> PastTests:
         )
         .with_columns(arm_id=pl.coalesce("arm_id", pl.int_range(pl.len()).over("test_id").cast(pl.String)))
         .select(pl.col(name).cast(dtype) for name, dtype in PAST_ARMS_SCHEMA.items())
-        .sort("test_id", "arm_id")
+        .sort("test_id", "block_id", "arm_id")
     )
     broken = (
         used.filter("is_split_broken")
-        .group_by("split_id")
+        .group_by("test_id")
         .agg(month=pl.col("ended").max().dt.truncate("1mo"))
-        .sort("month", "split_id")
-        .rename({"split_id": "test_id"})
+        .sort("month", "test_id")
     )
     return PastTests(arms, rows.height, used.height - arms.height, set_aside, broken, scaled)
+
+
+def _text(column: str) -> pl.Expr:
+    """A column without outer spaces; null where nothing is left."""
+    stripped = pl.col(column).cast(pl.String).str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
 
 
 def _divided_back(used: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -223,13 +235,13 @@ def _divided_back(used: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
     Only the check of the split needs it: rates of one test keep their proportions.
     """
-    suspects = used.group_by("split_id").agg(pl.col("readers"), round_=(pl.col("readers") % 10 == 0).all())
+    suspects = used.group_by("test_id").agg(pl.col("readers"), round_=(pl.col("readers") % 10 == 0).all())
     constants = {
         str(test): constant
         for test, readers, is_round in suspects.iter_rows()
         if is_round and (constant := int(scaling_constant(readers))) > 1
     }
-    scaled_by = pl.col("split_id").replace_strict(constants, default=1, return_dtype=pl.Int64)
+    scaled_by = pl.col("test_id").replace_strict(constants, default=1, return_dtype=pl.Int64)
     return used.with_columns(scaled_by=scaled_by), len(constants)
 
 
@@ -240,9 +252,9 @@ def _is_broken(used: pl.DataFrame) -> pl.Series:
     """
     if used.is_empty():
         return pl.Series("is_split_broken", [], dtype=pl.Boolean)
-    counted = used.select("split_id", n=pl.col("readers") // pl.col("scaled_by"), share=1 / pl.len().over("split_id"))
+    counted = used.select("test_id", n=pl.col("readers") // pl.col("scaled_by"), share=1 / pl.len().over("test_id"))
     logs = counted.with_columns(
         term=pl.Series(log_e_terms(counted["n"].to_numpy(), counted["share"].to_numpy()))
-    ).select(total=pl.col("n").sum().over("split_id"), terms=pl.col("term").sum().over("split_id"))
+    ).select(total=pl.col("n").sum().over("test_id"), terms=pl.col("term").sum().over("test_id"))
     log_e = logs["terms"].to_numpy() + log_e_total(logs["total"].to_numpy())
     return pl.Series("is_split_broken", log_e >= math.log(BROKEN_SPLIT)) & pl.Series(np.isfinite(log_e))

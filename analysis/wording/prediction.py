@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import special
 
 from analysis.inference.arrays import Array, sum_by
 from analysis.inference.pooling import spread_between_arms
-from analysis.wording.trait_effects import earlier_tests, outcome_of, trait_effects
+from analysis.wording.nesting import Nesting, Numbers
+from analysis.wording.trait_effects import Coded, earlier_tests, learn, outcome_of
 
 #: Fewest later tests on which a prediction is judged.
 FEWEST_JUDGED = 30
@@ -38,7 +38,7 @@ class OutOfSample:
 
     Attributes:
         train_tests, judged_tests: Tests learned from and judged on.
-        pairs: Pairs of arms of one later test; `clear_pairs` of them differ by |z| > 1.96.
+        pairs: Pairs of arms of one block of a later test; `clear_pairs` of them differ by |z| > 1.96.
         accuracy: Share of pairs whose better arm was predicted; a tie counts half.
         clear_accuracy: The same over the clear pairs; None where there is none.
         ceiling: Accuracy that a perfect knowledge of the arms' true rates would reach against the noise of the counts.
@@ -89,35 +89,31 @@ def out_of_sample(
         train_share: Share of the dated tests, the earlier ones, that are learned from.
         seed: Of the resampling.
     """
-    usable = arms.drop_nulls([*traits, "readers"]).filter((pl.col("readers") > 0) & (pl.len().over("test_id") > 1))
-    if "ended" not in usable.columns or usable["ended"].null_count() == usable.height:
-        return NotJudged("no_dates", usable["test_id"].n_unique())
-    is_early = earlier_tests(usable, train_share)
-    early, late = usable.filter(is_early), usable.filter(~is_early)
-    if late["test_id"].n_unique() < FEWEST_JUDGED:
-        return NotJudged("too_few_tests", late["test_id"].n_unique())
-    learned = trait_effects(early, traits, outcome=outcome)
-    known = learned.table.drop_nulls("shrunk_coefficient")
-    if known.is_empty():
-        return NotJudged("no_traits", learned.tests)
-    score = late.select(known["trait"].to_list()).to_numpy() @ known["shrunk_coefficient"].to_numpy()
-    y, variance = outcome_of(late, outcome)
-    test = late["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    sigma2 = learned.sigma2 or 0.0
-    between = spread_between_arms(
-        *outcome_of(early, outcome), early["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    )
-    return _judged(test, y, variance, score, sigma2, between, learned.tests, seed)
+    coded = Coded.of(arms, traits, outcome)
+    if "ended" not in coded.arms.columns or coded.arms["ended"].null_count() == coded.arms.height:
+        return NotJudged("no_dates", coded.nesting.tests)
+    is_early = earlier_tests(coded.arms, train_share).to_numpy()
+    everything = range(len(traits))
+    early, late = coded.part(is_early, everything), coded.part(~is_early, everything)
+    if late.nesting.tests < FEWEST_JUDGED:
+        return NotJudged("too_few_tests", late.nesting.tests)
+    learned = learn(early)
+    if learned is None:
+        return NotJudged("no_traits", early.nesting.tests)
+    score = late.matrix[:, learned.columns] @ learned.shrunk
+    between = spread_between_arms(*outcome_of(early.arms, outcome), early.nesting.block)
+    y, variance = outcome_of(late.arms, outcome)
+    return _judged(late.nesting, y, variance, score, learned.found.sigma2, between, early.nesting.tests, seed)
 
 
-def _pairs(test: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    rows = pl.DataFrame({"test": test, "row": np.arange(test.size)})
-    both = rows.join(rows, on="test", suffix="_b").filter(pl.col("row") < pl.col("row_b")).sort("row", "row_b")
+def _pairs(block: Numbers) -> tuple[Numbers, Numbers]:
+    rows = pl.DataFrame({"block": block, "row": np.arange(block.size)})
+    both = rows.join(rows, on="block", suffix="_b").filter(pl.col("row") < pl.col("row_b")).sort("row", "row_b")
     return both["row"].to_numpy(), both["row_b"].to_numpy()
 
 
 def _judged(
-    test: NDArray[np.int64],
+    nesting: Nesting,
     y: Array,
     variance: Array,
     score: Array,
@@ -126,27 +122,25 @@ def _judged(
     train_tests: int,
     seed: int,
 ) -> OutOfSample:
-    tests = int(test.max()) + 1
-    a, b = _pairs(test)
+    tests, of_row = nesting.tests, nesting.test[nesting.block]
+    a, b = _pairs(nesting.block)
     predicted, observed, noise = score[a] - score[b], y[a] - y[b], variance[a] + variance[b]
-    of_test = test[a]
+    of_pair = of_row[a]
     right = np.where(np.sign(predicted) * np.sign(observed) == 0, 0.5, np.sign(predicted) == np.sign(observed))
     is_clear = np.abs(observed) / np.sqrt(noise) > 1.959964
     chance = special.ndtr(np.sign(observed) * predicted / np.sqrt(noise + 2 * sigma2))
     loss = np.where(observed == 0, np.log(2), -np.log(np.maximum(chance, 1e-12)))
     weight = 1 / (variance + sigma2)
-    total = sum_by(test, weight, tests)
-    inner_score = score - (sum_by(test, weight * score, tests) / total)[test]
-    inner_y = y - (sum_by(test, weight * y, tests) / total)[test]
+    inner_score, inner_y = nesting.demeaned(np.stack([score, y], axis=1), weight).T
     sums = np.stack(
         [
-            sum_by(of_test, np.ones(a.size), tests),
-            sum_by(of_test, right.astype(np.float64), tests),
-            sum_by(of_test, is_clear.astype(np.float64), tests),
-            sum_by(of_test, right * is_clear, tests),
-            sum_by(of_test, loss, tests),
-            sum_by(test, weight * inner_score**2, tests),
-            sum_by(test, weight * inner_score * inner_y, tests),
+            sum_by(of_pair, np.ones(a.size), tests),
+            sum_by(of_pair, right.astype(np.float64), tests),
+            sum_by(of_pair, is_clear.astype(np.float64), tests),
+            sum_by(of_pair, right * is_clear, tests),
+            sum_by(of_pair, loss, tests),
+            sum_by(of_row, weight * inner_score**2, tests),
+            sum_by(of_row, weight * inner_score * inner_y, tests),
         ]
     )
     rng = np.random.default_rng(seed)

@@ -12,12 +12,12 @@ from enum import StrEnum
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import special
 
-from analysis.inference.arrays import Array, root, sum_by
+from analysis.inference.arrays import Array, root
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.wording.evidence import WordingEffects, regress, wording_effects
+from analysis.wording.nesting import Flags, Nesting, Numbers
 
 #: A trait is estimated where arms of so many tests have it, and where it varies inside so many.
 FEWEST_TESTS_SEEN = 10
@@ -94,9 +94,9 @@ class TraitEvidence:
 
     Attributes:
         table: One row a trait, columns of `TRAIT_EFFECT_SCHEMA`; lifts are for one unit of the trait.
-        tests: Tests with two arms and more.
+        tests: Tests with two arms and more in a block.
         arms: Their arms.
-        sigma2: Variance between arms of a test that the traits leave unexplained; None where nothing could be estimated.
+        sigma2: Variance between arms of a block that the traits leave unexplained; None where nothing could be estimated.
         method: `log_rate`, `poisson` or `log_value`; None where nothing could be estimated.
     """
 
@@ -120,6 +120,152 @@ def outcome_of(arms: pl.DataFrame, outcome: str) -> tuple[Array, Array]:
     return np.log(value / n), 1 / arms["effective_gifts"].cast(pl.Float64).to_numpy() - 1 / n
 
 
+@dataclass(frozen=True)
+class Coded:
+    """Arms that can speak of an outcome, as arrays: blocks of two arms and more, a block's arms together.
+
+    Attributes:
+        arms: The arms, in the order of `nesting`.
+        nesting: Blocks and tests.
+        traits: Names of the columns of `matrix`.
+        matrix: Shape (arms, traits).
+        outcome: `conversion` or `value`.
+    """
+
+    arms: pl.DataFrame
+    nesting: Nesting
+    traits: tuple[str, ...]
+    matrix: Array
+    outcome: str
+
+    @classmethod
+    def of(cls, arms: pl.DataFrame, traits: Sequence[str], outcome: str) -> Coded:
+        """The arms whose traits and outcome are known.
+
+        Raises:
+            ValueError: another outcome.
+        """
+        usable = _usable(arms, traits, outcome)
+        if "block_id" not in usable.columns:
+            usable = usable.with_columns(block_id="test_id")
+        block, test = (usable[name].rank("dense").to_numpy() for name in ("block_id", "test_id"))
+        nesting = Nesting.of(block, test)
+        rows = usable[nesting.rows] if usable.height else usable
+        matrix = rows.select(pl.col(list(traits)).cast(pl.Float64)).to_numpy() if traits else np.zeros((rows.height, 0))
+        return cls(rows, nesting, tuple(traits), matrix, outcome)
+
+    def part(self, rows: Flags, columns: Sequence[int]) -> Coded:
+        """Some of the arms, with some of the traits."""
+        return Coded.of(self.arms.filter(pl.Series(rows)), [self.traits[column] for column in columns], self.outcome)
+
+    def fit(self, columns: Sequence[int]) -> WordingEffects:
+        """Effects of some of the traits on the outcome.
+
+        Raises:
+            ValueError: as `evidence.regress`.
+        """
+        block, test = self.nesting.block, self.nesting.test[self.nesting.block]
+        features = self.matrix[:, list(columns)]
+        if self.outcome == "conversion":
+            counts = (self.arms["conversions"].to_numpy(), self.arms["readers"].to_numpy())
+            return wording_effects(block, *counts, features, test=test)
+        y, variance = outcome_of(self.arms, self.outcome)
+        return replace(regress(y, variance, block, features, test=test), method="log_value")
+
+
+def _usable(arms: pl.DataFrame, traits: Sequence[str], outcome: str) -> pl.DataFrame:
+    if outcome not in ("conversion", "value"):
+        raise ValueError(f"outcome = {outcome!r} must be conversion or value")
+    usable = arms.drop_nulls([*traits, "readers"]).filter(pl.col("readers") > 0)
+    if outcome == "value":
+        return usable.drop_nulls(["value", "effective_gifts"]).filter(
+            (pl.col("value") > 0) & (pl.col("effective_gifts") > 0)
+        )
+    # A block in which nobody gave says nothing of what makes people give, and its likelihood has no slope.
+    block = "block_id" if "block_id" in usable.columns else "test_id"
+    return usable.drop_nulls(["conversions"]).filter(pl.col("conversions").sum().over(block) > 0)
+
+
+@dataclass(frozen=True)
+class Estimable:
+    """Which traits can be estimated.
+
+    Attributes:
+        reasons: For each trait why not; None where it can.
+        seen: Tests that have it, shape (traits,).
+        varying: Whether it varies in each test, shape (tests, traits).
+    """
+
+    reasons: tuple[Unknown | None, ...]
+    seen: Numbers
+    varying: Flags
+
+    @classmethod
+    def of(cls, coded: Coded, *, fewest_seen: int = FEWEST_TESTS_SEEN) -> Estimable:
+        """By how many tests have and vary each trait, and what is left of it when all others are known."""
+        nesting, matrix = coded.nesting, coded.matrix
+        has = np.zeros((nesting.blocks, matrix.shape[1]), dtype=np.bool_)
+        if nesting.blocks:
+            has = np.logical_or.reduceat(matrix != 0, nesting.starts, axis=0)
+        seen = nesting.any_by_test(has).sum(axis=0)
+        varying = nesting.any_by_test(nesting.ranges(matrix) > 0)
+        reasons: list[Unknown | None] = [
+            Unknown.SEEN_TOO_SELDOM
+            if seen[column] < fewest_seen
+            else Unknown.VARIES_TOO_SELDOM
+            if varying[:, column].sum() < FEWEST_TESTS_VARYING
+            else None
+            for column in range(matrix.shape[1])
+        ]
+        kept = [column for column, reason in enumerate(reasons) if reason is None]
+        for column in _told_by_others(nesting.demeaned(matrix[:, kept])):
+            reasons[kept[column]] = Unknown.SAME_AS_OTHERS
+        left = reasons.count(None)
+        if left and nesting.tests <= left:
+            reasons = [Unknown.TOO_FEW_TESTS if reason is None else reason for reason in reasons]
+        return cls(tuple(reasons), seen, varying)
+
+    @property
+    def columns(self) -> list[int]:
+        """The traits that can."""
+        return [column for column, reason in enumerate(self.reasons) if reason is None]
+
+
+def _told_by_others(inner: Array) -> list[int]:
+    """Columns of rows less their means that those before them tell, by pivots of the Cholesky factor."""
+    gram = inner.T @ inner
+    factors: list[Array] = []
+    told = []
+    for column in range(gram.shape[0]):
+        rest = gram[column] - sum((factor[column] * factor for factor in factors), np.zeros(gram.shape[0]))
+        if rest[column] <= _LEFT_ALONE * gram[column, column]:
+            told.append(column)
+        else:
+            factors.append(rest / np.sqrt(rest[column]))
+    return told
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Effects of the traits that could be estimated, shrunk; `columns` are their places among the traits."""
+
+    columns: tuple[int, ...]
+    found: WordingEffects
+    shrunk: Array
+    shrunk_se: Array
+
+
+def learn(coded: Coded, estimable: Estimable | None = None) -> Learned | None:
+    """Return the effects of all traits that can be estimated; None where none can."""
+    columns = (estimable or Estimable.of(coded)).columns
+    if not columns:
+        return None
+    found = coded.fit(columns)
+    inner = coded.nesting.demeaned(coded.matrix[:, columns])
+    shrunk, shrunk_se = shrink(found.coefficient, found.se_cluster, np.sqrt((inner**2).mean(axis=0)))
+    return Learned(tuple(columns), found, shrunk, shrunk_se)
+
+
 def trait_effects(
     arms: pl.DataFrame,
     traits: Sequence[str],
@@ -128,56 +274,46 @@ def trait_effects(
     alpha: float = 0.05,
     slack: Mapping[str, float] | None = None,
 ) -> TraitEvidence:
-    """Effects of traits inside tests, over all tests.
+    """Effects of traits inside blocks, over all tests.
 
     Args:
-        arms: One row an arm: `test_id`, `readers`, `conversions` (for `value` also `value`, `effective_gifts`), a Float64
-            column a trait, and `ended` (Date, may be null), by which earlier and later tests are told apart. Arms with a
-            null in a trait are left out.
+        arms: One row an arm: `test_id`, `block_id` (the arms that are compared; the test where there is no such column),
+            `readers`, `conversions` (for `value` also `value`, `effective_gifts`), a Float64 column a trait, and `ended` (Date,
+            may be null), by which earlier and later tests are told apart. Arms with a null in a trait are left out.
         traits: Columns to estimate.
         outcome: `conversion` or `value`.
         alpha: 1 less the level of the ranges.
-        slack: How far arms of a test may differ in a trait while another one is said to vary alone; 0 where none is given.
+        slack: How far arms of a block may differ in a trait while another one is said to vary alone; 0 where none is given.
 
     Raises:
         ValueError: another outcome, or no such column.
     """
-    if outcome not in ("conversion", "value"):
-        raise ValueError(f"outcome = {outcome!r} must be conversion or value")
-    usable = arms.drop_nulls([*traits, "readers"]).filter(pl.col("readers") > 0)
-    if outcome == "value":
-        usable = usable.drop_nulls(["value", "effective_gifts"]).filter(
-            (pl.col("value") > 0) & (pl.col("effective_gifts") > 0)
-        )
-    else:
-        # A test in which nobody gave says nothing of what makes people give, and its likelihood has no slope.
-        usable = usable.drop_nulls(["conversions"]).filter(pl.col("conversions").sum().over("test_id") > 0)
-    usable = usable.filter(pl.len().over("test_id") > 1)
-    test = usable["test_id"].rank("dense").cast(pl.Int64).to_numpy() - 1 if usable.height else np.zeros(0, np.int64)
-    tests = int(test.max()) + 1 if test.size else 0
-    matrix = usable.select(pl.col(list(traits)).cast(pl.Float64)).to_numpy() if traits else np.zeros((test.size, 0))
-    seen, varying, alone = _appearances(
-        test, tests, matrix, np.array([(slack or {}).get(name, 0.0) for name in traits])
-    )
-    reasons = _reasons(test, tests, matrix, seen, varying)
-    kept = [index for index, reason in enumerate(reasons) if reason is None]
-    while kept and tests <= len(kept):
-        reasons = [Unknown.TOO_FEW_TESTS if reason is None else reason for reason in reasons]
-        kept = []
-    rows = _rows(traits, reasons, seen, varying, alone)
-    if not kept:
-        return TraitEvidence(_table(rows), tests, test.size, None, None)
-    found = _fit(usable, test, matrix[:, kept], outcome)
-    y, _ = outcome_of(usable, outcome)
-    shrunk, shrunk_se = shrink(found.coefficient, found.se_cluster, _spread(test, tests, matrix[:, kept]))
+    coded = Coded.of(arms, traits, outcome)
+    nesting, matrix = coded.nesting, coded.matrix
+    estimable = Estimable.of(coded)
+    alone = _varied_alone(nesting, matrix, np.array([(slack or {}).get(name, 0.0) for name in traits]))
+    rows = [
+        {
+            "trait": name,
+            "status": Status.UNKNOWN if estimable.reasons[index] else Status.OPEN,
+            "reason": estimable.reasons[index],
+            "tests_seen": int(estimable.seen[index]),
+            "tests_varying": int(estimable.varying[:, index].sum()),
+            "tests_alone": int(nesting.any_by_test(alone[:, [index]]).sum()),
+        }
+        for index, name in enumerate(traits)
+    ]
+    learned = learn(coded, estimable)
+    if learned is None:
+        return TraitEvidence(_table(rows), nesting.tests, nesting.block.size, None, None)
+    found = learned.found
     low, high = found.interval(alpha)
     pair_low, pair_high = found.interval_of_new_pair(alpha)
-    p = 2 * special.stdtr(found.df, -np.abs(found.coefficient / found.se_cluster))
-    q = np.atleast_1d(benjamini_hochberg(p))
-    better, worse = _directions(test, tests, y, matrix[:, kept])
-    together = _together(test, tests, matrix, traits, reasons)
-    held = _held_later(usable, test, matrix[:, kept], outcome)
-    for place, index in enumerate(kept):
+    q = np.atleast_1d(benjamini_hochberg(2 * special.stdtr(found.df, -np.abs(found.coefficient / found.se_cluster))))
+    y, _ = outcome_of(coded.arms, outcome)
+    better, worse = _directions(nesting, y, matrix[:, learned.columns])
+    held = _held_later(coded, learned.columns)
+    for place, index in enumerate(learned.columns):
         rows[index] |= {
             "status": _status(float(q[place]), *held[place], float(found.coefficient[place])),
             "tests_better": int(better[place]),
@@ -186,37 +322,33 @@ def trait_effects(
             "low": float(low[place]),
             "high": float(high[place]),
             "q": float(q[place]),
-            "shrunk_lift": float(np.expm1(shrunk[place])),
+            "shrunk_lift": float(np.expm1(learned.shrunk[place])),
             "pair_low": float(pair_low[place]),
             "pair_high": float(pair_high[place]),
             "coefficient": float(found.coefficient[place]),
             "se": float(found.se_cluster[place]),
-            "shrunk_coefficient": float(shrunk[place]),
-            "shrunk_se": float(shrunk_se[place]),
+            "shrunk_coefficient": float(learned.shrunk[place]),
+            "shrunk_se": float(learned.shrunk_se[place]),
+            **_estimated_alone(coded, index, alone[:, index], alpha),
         }
-    for index in kept:
-        rows[index] |= _estimated_alone(usable, test, matrix[:, [index]], alone[:, index], outcome, alpha)
-    for index, names in together.items():
+    for index, names in _together(coded, estimable.reasons).items():
         rows[index]["comes_with"] = ", ".join(names)
-    method = "log_value" if outcome == "value" else found.method
-    return TraitEvidence(_table(rows), tests, test.size, found.sigma2, method)
+    return TraitEvidence(_table(rows), nesting.tests, nesting.block.size, found.sigma2, found.method)
 
 
-def _fit(arms: pl.DataFrame, test: NDArray[np.int64], matrix: Array, outcome: str) -> WordingEffects:
-    if outcome == "conversion":
-        return wording_effects(test, arms["conversions"].to_numpy(), arms["readers"].to_numpy(), matrix)
-    y, variance = outcome_of(arms, outcome)
-    return replace(regress(y, variance, test, matrix), method="log_value")
+def _varied_alone(nesting: Nesting, matrix: Array, slack: Array) -> Flags:
+    """Whether each trait varies in a block while no other differs by more than its slack, shape (blocks, traits)."""
+    ranges = nesting.ranges(matrix)
+    against = ranges > slack + 1e-9
+    return (ranges > 0) & (against.sum(axis=1)[:, None] - against == 0)
 
 
-def _estimated_alone(
-    arms: pl.DataFrame, test: NDArray[np.int64], column: Array, alone: NDArray[np.bool_], outcome: str, alpha: float
-) -> dict[str, object]:
-    """Effect of a trait in the tests that varied it alone; empty where they are too few."""
-    if alone.sum() < FEWEST_TESTS_ALONE:
+def _estimated_alone(coded: Coded, column: int, alone: Flags, alpha: float) -> dict[str, object]:
+    """Effect of a trait in the blocks that varied it alone; empty where their tests are too few."""
+    nesting = coded.nesting
+    if np.unique(nesting.test[alone]).size < FEWEST_TESTS_ALONE:
         return {}
-    is_here = alone[test]
-    found = _fit(arms.filter(pl.Series(is_here)), test[is_here], column[is_here], outcome)
+    found = coded.part(alone[nesting.block], [column]).fit([0])
     low, high = found.interval(alpha)
     return {"alone_lift": float(found.lift[0]), "alone_low": float(low[0]), "alone_high": float(high[0])}
 
@@ -242,75 +374,17 @@ def shrink(coefficient: Array, se: Array, unit: Array) -> tuple[Array, Array]:
     return keep * b / scale, np.sqrt(keep * s2) / scale
 
 
-def _appearances(
-    test: NDArray[np.int64], tests: int, matrix: Array, slack: Array
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tests that have each trait; whether it varies in each test, and whether it alone does (tests, traits)."""
-    columns = matrix.shape[1]
-    seen: NDArray[np.int64] = np.zeros(columns, dtype=np.int64)
-    varying: NDArray[np.bool_] = np.zeros((tests, columns), dtype=np.bool_)
-    against: NDArray[np.bool_] = np.zeros((tests, columns), dtype=np.bool_)
-    for column in range(columns):
-        high, low = np.full(tests, -np.inf), np.full(tests, np.inf)
-        np.maximum.at(high, test, matrix[:, column])
-        np.minimum.at(low, test, matrix[:, column])
-        varying[:, column] = high > low
-        against[:, column] = high - low > slack[column] + 1e-9
-        seen[column] = int(((high > 0) | (low < 0)).sum())
-    others = against.sum(axis=1)[:, None] - against
-    return seen, varying, varying & (others == 0)
-
-
-def _demeaned(test: NDArray[np.int64], tests: int, matrix: Array) -> Array:
-    size = np.maximum(np.bincount(test, minlength=tests), 1)
-    means = np.stack([sum_by(test, column, tests) / size for column in matrix.T], axis=1)
-    return matrix - means[test]
-
-
-def _spread(test: NDArray[np.int64], tests: int, matrix: Array) -> Array:
-    inner = _demeaned(test, tests, matrix)
-    return np.sqrt((inner**2).sum(axis=0) / max(test.size - tests, 1))
-
-
-def _reasons(
-    test: NDArray[np.int64], tests: int, matrix: Array, seen: NDArray[np.int64], varying: NDArray[np.bool_]
-) -> list[Unknown | None]:
-    reasons: list[Unknown | None] = []
-    for column in range(matrix.shape[1]):
-        if seen[column] < FEWEST_TESTS_SEEN:
-            reasons.append(Unknown.SEEN_TOO_SELDOM)
-        elif varying[:, column].sum() < FEWEST_TESTS_VARYING:
-            reasons.append(Unknown.VARIES_TOO_SELDOM)
-        else:
-            reasons.append(None)
-    # Left to right, as Cholesky goes: a trait that those before it explain inside tests is not told from them.
-    inner = _demeaned(test, tests, matrix)
-    gram = inner.T @ inner
-    factors: list[Array] = []
-    for column, reason in enumerate(reasons):
-        if reason is not None:
-            continue
-        rest = gram[column] - sum((factor[column] * factor for factor in factors), np.zeros(gram.shape[0]))
-        if rest[column] <= _LEFT_ALONE * gram[column, column]:
-            reasons[column] = Unknown.SAME_AS_OTHERS
-        else:
-            factors.append(rest / np.sqrt(rest[column]))
-    return reasons
-
-
-def _together(
-    test: NDArray[np.int64], tests: int, matrix: Array, traits: Sequence[str], reasons: Sequence[Unknown | None]
-) -> dict[int, list[str]]:
-    """For each trait the others whose correlation with it inside tests is strong; a minus for opposite ways."""
+def _together(coded: Coded, reasons: Sequence[Unknown | None]) -> dict[int, list[str]]:
+    """For each trait the others whose correlation with it inside blocks is strong; a minus for opposite ways."""
     shown = [index for index, reason in enumerate(reasons) if reason in (None, Unknown.SAME_AS_OTHERS)]
-    inner = _demeaned(test, tests, matrix[:, shown])
+    inner = coded.nesting.demeaned(coded.matrix[:, shown])
     length = np.sqrt((inner**2).sum(axis=0))
     correlation = (inner.T @ inner) / np.outer(length, length)
     found: dict[int, list[str]] = {}
     for place, index in enumerate(shown):
         strong = [other for other in np.argsort(-np.abs(correlation[place])) if other != place]
         names = [
-            f"{'-' if correlation[place, other] < 0 else ''}{traits[shown[other]]}"
+            f"{'-' if correlation[place, other] < 0 else ''}{coded.traits[shown[other]]}"
             for other in strong
             if abs(correlation[place, other]) >= TOGETHER
         ]
@@ -319,56 +393,37 @@ def _together(
     return found
 
 
-def _directions(test: NDArray[np.int64], tests: int, y: Array, matrix: Array) -> tuple[Array, Array]:
+def _directions(nesting: Nesting, y: Array, matrix: Array) -> tuple[Array, Array]:
     """Tests in which more of the trait went with more, and with less; a description, without weights."""
-    inner_y = _demeaned(test, tests, y[:, None])[:, 0]
-    inner = _demeaned(test, tests, matrix)
-    slope = np.stack([sum_by(test, column * inner_y, tests) for column in inner.T], axis=1)
+    inner = nesting.demeaned(matrix) * nesting.demeaned(y[:, None])
+    slope = nesting.sums_by_test(nesting.sums(inner))
     return (slope > 1e-12).sum(axis=0), (slope < -1e-12).sum(axis=0)
 
 
-def _held_later(
-    arms: pl.DataFrame, test: NDArray[np.int64], matrix: Array, outcome: str
-) -> list[tuple[float | None, float | None, float | None]]:
+def _held_later(coded: Coded, columns: Sequence[int]) -> list[tuple[float | None, float | None, float | None]]:
     """Per trait: z of the earlier half's effect with its q, and z of the later half's; None where not estimable."""
-    columns = matrix.shape[1]
-    nothing: list[tuple[float | None, float | None, float | None]] = [(None, None, None)] * columns
-    if "ended" not in arms.columns or arms["ended"].null_count() == arms.height:
+    nothing: list[tuple[float | None, float | None, float | None]] = [(None, None, None)] * len(columns)
+    if "ended" not in coded.arms.columns or coded.arms["ended"].null_count() == coded.arms.height:
         return nothing
-    is_early = earlier_tests(arms).to_numpy()
+    is_early = earlier_tests(coded.arms).to_numpy()
     halves = []
     for half in (is_early, ~is_early):
-        rows, numbers = matrix[half], np.unique(test[half], return_inverse=True)[1]
-        count = int(numbers.max()) + 1 if numbers.size else 0
-        _, varying, _ = _appearances(numbers, count, rows, np.zeros(columns))
-        usable = np.flatnonzero(varying.sum(axis=0) >= FEWEST_TESTS_VARYING)
-        z = np.full(columns, np.nan)
-        if usable.size and count > usable.size + 1:
-            free = [
-                int(usable[place])
-                for place, reason in enumerate(
-                    _reasons(
-                        numbers,
-                        count,
-                        rows[:, usable],
-                        np.full(usable.size, FEWEST_TESTS_SEEN, dtype=np.int64),
-                        varying[:, usable],
-                    )
-                )
-                if reason is None
-            ]
-            found = _fit(arms.filter(pl.Series(half)), numbers, rows[:, free], outcome)
+        part = coded.part(half, columns)
+        z = np.full(len(columns), np.nan)
+        free = Estimable.of(part, fewest_seen=0).columns
+        if free:
+            found = part.fit(free)
             t = found.coefficient / found.se_cluster
             z[free] = -special.ndtri(special.stdtr(found.df, -np.abs(t))) * np.sign(t)
         halves.append(z)
     early, late = halves
-    q = np.full(columns, np.nan)
+    q = np.full(len(columns), np.nan)
     known = np.isfinite(early)
     if known.any():
         q[known] = benjamini_hochberg(2 * special.ndtr(-np.abs(early[known])))
     return [
         tuple(None if np.isnan(one) else float(one) for one in (early[i], q[i], late[i]))  # type: ignore[misc]
-        for i in range(columns)
+        for i in range(len(columns))
     ]
 
 
@@ -389,26 +444,6 @@ def _status(q: float, early: float | None, early_q: float | None, late: float | 
     if early is not None and early_q is not None and late is not None and early_q <= 0.05 and abs(late) > 1.959964:
         return Status.CONFIRMED if early * late > 0 and late * coefficient > 0 else Status.CONTRADICTED
     return Status.LEANING if q <= 0.20 else Status.OPEN
-
-
-def _rows(
-    traits: Sequence[str],
-    reasons: Sequence[Unknown | None],
-    seen: NDArray[np.int64],
-    varying: NDArray[np.bool_],
-    alone: NDArray[np.bool_],
-) -> list[dict[str, object]]:
-    return [
-        {
-            "trait": name,
-            "status": Status.UNKNOWN if reasons[index] else Status.OPEN,
-            "reason": reasons[index],
-            "tests_seen": int(seen[index]),
-            "tests_varying": int(varying[:, index].sum()),
-            "tests_alone": int(alone[:, index].sum()),
-        }
-        for index, name in enumerate(traits)
-    ]
 
 
 def _table(rows: list[dict[str, object]]) -> pl.DataFrame:

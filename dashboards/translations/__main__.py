@@ -11,7 +11,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from analysis.metrics import METRICS
+from analysis.wording.lexicon import built_in_traits
 from dashboards.translations import FOLDER, KEYWORDS
+from dashboards.wording.rows import TRAIT
 
 #: What every file begins with: nothing that changes by itself, so that two people's additions merge.
 HEADER = b"""msgid ""
@@ -26,13 +28,18 @@ _OPTIONS = {"**/templates/**.html": {"encoding": "utf-8", "trim_blocks": "true",
 
 
 def found_messages() -> Catalog:
-    """Return every message of the dashboards: those of Python code, of the templates, and what metrics mean."""
+    """Return every message of the dashboards: of Python code, of the templates, what metrics mean, and traits of wording."""
     catalogue = Catalog()
     rows: Iterable = extract_from_dir(str(FOLDER.parent), _METHODS, _OPTIONS, keywords=KEYWORDS)
     for _, _, message, _, context in rows:
         catalogue.add(message, context=context)
     for metric in METRICS.values():
         catalogue.add(metric.meaning)
+    for trait in built_in_traits():
+        catalogue.add(trait.name, context=TRAIT)
+        catalogue.add(trait.meaning)
+        if trait.unit != "present":
+            catalogue.add(trait.unit)
     return catalogue
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from analysis.errors import ConfigurationError, RegistryError, SettingsError
-from analysis.registry import guardrails, plans, read_experiment, read_registry, shares
+from analysis.registry import Shared, guardrails, plans, read_experiment, read_registry, shares
 from analysis.settings import read_settings
+from analysis.wording.lexicon import OwnTrait
 from tests.builders import TestPublisher
 
 
@@ -56,6 +57,48 @@ def test_a_mistake_in_a_registry_file_names_key_value_and_what_is_allowed(
         read_experiment(path)
     assert said in mistakes(problem)
     assert str(path) in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("traits", "said"),
+    [
+        ("ugency = true", "variants.traits.ugency of current is no trait; allowed: urgency, deadline"),
+        ("ugency = true", "or one declared as [traits.ugency] in askwell.toml"),
+        ("length = 3", "variants.traits.length of current is no trait"),
+        ('urgency = "yes"', "variants[1].traits.urgency = 'yes': must be true, false, or a count of up to 1000"),
+        ("urgency = 2", "variants.traits.urgency of current = 2 must be true or false"),
+        ("negative_words = -1", "must be true, false, or a count"),
+        ("Urgency = true", "string should match pattern"),
+        ("warm = true", "variants.traits.warm is not said of thanks; no rule codes it, so say it of every variant"),
+    ],
+)
+def test_a_mistake_in_what_people_say_of_a_wording_is_answered(
+    publisher: TestPublisher, traits: str, said: str
+) -> None:
+    path = publisher.folder / "experiments" / "thanks.toml"
+    text = path.read_text(encoding="utf-8")
+    after = text.index("[[variants]]", text.index("[[variants]]") + 1)
+    path.write_text(f"{text[:after]}[variants.traits]\n{traits}\n\n{text[after:]}", encoding="utf-8")
+    with pytest.raises(RegistryError) as problem:
+        read_experiment(path, Shared(traits={"warm": OwnTrait(name="Warm", meaning="Sounds warm.")}))
+    assert said in mistakes(problem)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("[traits.urgency]\nname = 'U'\nmeaning = 'U.'", "urgency is a name that comes built in; choose another"),
+        ("[traits.readers]\nname = 'R'\nmeaning = 'R.'", "readers is a name that comes built in; choose another"),
+        ("[traits.warm]\nname = 'W'", "traits.warm.meaning: is missing"),
+        ("[traits.warm]\nname = 'W'\nmeaning = 'W.'\nphrases = ['*']", "traits.warm.phrases[1] = '*'"),
+    ],
+)
+def test_a_mistake_in_a_trait_of_ones_own_is_answered(publisher: TestPublisher, declared: str, said: str) -> None:
+    publisher.settings_more = declared + "\n"
+    publisher.write_settings()
+    with pytest.raises(SettingsError) as problem:
+        read_settings(publisher.folder)
+    assert said in mistakes(problem)
 
 
 def test_every_mistake_of_a_file_is_said_at_once(publisher: TestPublisher) -> None:

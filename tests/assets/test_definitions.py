@@ -22,7 +22,8 @@ GRAPH = {
     "sufficient_statistics": {"daily_exposures", "daily_visits"},
     "estimates": {"sufficient_statistics"},
     "decisions": {"estimates"},
-    "analyst_database": {"decisions"},
+    "wording_evidence": {"estimates"},
+    "analyst_database": {"decisions", "wording_evidence"},
     "report_site": {"analyst_database"},
     "brief": {"report_site"},
 }
@@ -108,6 +109,7 @@ SHOWN = {
     "sufficient_statistics": ({"dagster/row_count", "as_of", "days", "edition"}, "| thanks | 2026-10-27 | current |"),
     "estimates": ({"dagster/row_count", "as_of", "days", "experiments"}, "| thanks | value | thanks |"),
     "decisions": ({"dagster/row_count", "as_of", "experiments"}, "| too\\_early |"),
+    "wording_evidence": ({"dagster/row_count", "surfaces"}, "| donation | conversion | 1 |"),
     "analyst_database": ({"edition", "as_of", "bytes", "path"}, "| decisions | 1 |"),
     "report_site": (
         {"edition", "as_of", "experiments", "path", "site"},
@@ -146,6 +148,7 @@ def test_dagsters_page_shows_rows_days_figures_a_preview_and_links(
         "sufficient_statistics",
         "estimates",
         "decisions",
+        "wording_evidence",
         "analyst_database",
         "report_site",
     ],

@@ -15,12 +15,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis.experiment_result import Audience
 from analysis.result_tables import CHECKS, ESTIMATES
-from analysis.wording.findings import find
 from dashboards.blocks import Page as Report
 from dashboards.dictionary import dictionary_report
 from dashboards.health import HealthTables
 from dashboards.site import build_site
-from dashboards.wording import wording_report
+from dashboards.wording.page import wording_pages
 from tests.dashboards.builders import (
     AUDIENCE,
     EDITION,
@@ -33,7 +32,7 @@ from tests.dashboards.builders import (
     rows_per_day,
     tell,
 )
-from tests.wording_builders import simulated_past
+from tests.wording_builders import simulated_past, told
 
 SWITCHES = [
     "--no-sandbox",
@@ -69,7 +68,7 @@ def german_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def wording_page(audience: Audience) -> Report:
     """The wording page over a simulated past of 300 tests."""
-    return wording_report(find(simulated_past(300)), audience, EDITION)
+    return wording_pages(told(simulated_past(300)), audience, EDITION)[0]
 
 
 def dictionary(audience: Audience) -> Report:

@@ -104,7 +104,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         registered.write_text(f"secondary_metrics = {sorted(TWIN_OF)}\n{text}", encoding="utf-8")
     end_early(folder / "experiments" / "open-to-everyone.toml")
     settings = read_settings(folder)
-    experiments, warehouse = read_registry(settings.folders.experiments, settings.metrics), Warehouse(settings)
+    experiments, warehouse = read_registry(settings.folders.experiments, settings.shared), Warehouse(settings)
     land_a_generous_month(settings.folders.landing)
     with warehouse.writing():
         ingest(warehouse, experiments, now=NOW)

@@ -137,7 +137,7 @@ def find(folder: Path, size: SimulationSize, seed: int) -> Found:
 
 def _computed(settings: Settings, now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Estimates of the last day, decisions, and rows received."""
-    experiments, warehouse = read_registry(settings.folders.experiments, settings.metrics), Warehouse(settings)
+    experiments, warehouse = read_registry(settings.folders.experiments, settings.shared), Warehouse(settings)
     with warehouse.writing():
         ingested = ingest(warehouse, experiments, now=now)
         refresh_daily_exposures(warehouse, experiments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -9,26 +10,30 @@ import pytest
 
 from analysis.registry import Appeal
 from analysis.wording.drafts import DraftError, advise, read_draft
-from analysis.wording.findings import (
-    PAST_SCHEMA,
-    Findings,
-    Past,
-    effects_table,
-    examples,
-    find,
-    find_all,
-    imported_past,
-    own_past,
-)
+from analysis.wording.findings import Findings, find
+from analysis.wording.lexicon import OwnTrait
+from analysis.wording.past import PAST_SCHEMA, Past, imported_past, own_past
 from analysis.wording.prediction import NotJudged, OutOfSample
-from analysis.wording.tables import WORDING_EFFECTS
-from tests.wording_builders import EFFECTS, simulated_past
+from analysis.wording.result import WordingResult
+from analysis.wording.tables import WORDING_TABLES
+from analysis.wording.traits import CODED_BY_PEOPLE
+from tests.wording_builders import EFFECTS, simulated_past, told
 
 
 @pytest.fixture(scope="module")
 def findings() -> Findings:
     """400 tests in which a thank-you brings 20 % more, a question 15 % less, and nothing else does anything."""
     return find(simulated_past(400))
+
+
+@pytest.fixture(scope="module")
+def history() -> Past:
+    return simulated_past(400)
+
+
+@pytest.fixture(scope="module")
+def known(history: Past) -> WordingResult:
+    return told(history)
 
 
 def test_known_effects_are_recovered_and_the_rest_is_not_made_up(findings: Findings) -> None:
@@ -62,45 +67,52 @@ def test_few_tests_are_not_judged(findings: Findings) -> None:
 
 
 def test_a_past_of_none_is_no_error() -> None:
-    nothing = find(Past(pl.DataFrame(schema=PAST_SCHEMA)))
-    assert nothing.tests == 0
-    assert advise(nothing, Appeal(body="Thank you")).neighbours == ()
+    nothing = Past(pl.DataFrame(schema=PAST_SCHEMA))
+    found = told(nothing)
+    assert found.outcome()["tests"] == 0
+    assert found.surfaces == ("unknown",)
+    assert advise(found, nothing.arms, Appeal(body="Thank you")).neighbours == ()
 
 
-def test_examples_are_pairs_of_one_test_that_differ_in_the_trait(findings: Findings) -> None:
-    best, worst = examples(findings, "gratitude")
-    assert best is not None
-    assert worst is not None
-    assert best.lift > 0 > worst.lift
-    for example in (best, worst):
-        assert "Thank you" in str(example.with_it["text"])
-        assert "Thank you" not in str(example.without_it["text"])
-        assert example.with_it["test_id"] == example.without_it["test_id"]
+def test_examples_are_pairs_of_one_test_that_differ_in_the_trait(known: WordingResult) -> None:
+    pairs = known.examples.filter(trait="gratitude")
+    assert pairs["side"].to_list() == ["more", "less"]
+    assert [lift > 0 for lift in pairs["lift"]] == [True, False]
+    for pair in pairs.iter_rows(named=True):
+        assert "Thank you" in pair["with_text"]
+        assert "Thank you" not in pair["without_text"]
+    assert known.examples.filter(trait="deadline").is_empty()
 
 
-def test_the_table_is_that_of_the_database(findings: Findings) -> None:
-    table = effects_table(findings)
-    assert table.schema == pl.Schema(WORDING_EFFECTS.schema)
-    assert set(table["outcome"]) == {"conversion", "value"}
+def test_the_tables_are_those_of_the_database(known: WordingResult) -> None:
+    for table in WORDING_TABLES:
+        assert known.frames[table.name].schema == pl.Schema(table.schema), table.name
+    assert set(known.effects["outcome"]) == {"conversion", "value"}
+    gratitude = known.effects.filter(trait="gratitude", outcome="value").row(0, named=True)
+    assert (gratitude["name"], gratitude["unit"]) == ("Gratitude", "present")
 
 
 def test_a_click_on_a_headline_is_not_added_to_a_gift() -> None:
     """Thanks raise gifts and lower clicks: taken together they would seem to do little."""
     gifts = simulated_past(150).arms
     clicks = simulated_past(100, effects={"gratitude": -0.3}, seed=8).arms.with_columns(
-        surface=pl.lit("headline"), test_id=pl.lit("h") + pl.col("test_id")
+        surface=pl.lit("headline"), test_id=pl.lit("h") + pl.col("test_id"), block_id=pl.lit("h") + pl.col("test_id")
     )
     unsaid = simulated_past(3).arms.with_columns(
-        surface=pl.lit(None, dtype=pl.String), test_id=pl.lit("u") + pl.col("test_id")
+        surface=pl.lit("unknown"), test_id=pl.lit("u") + pl.col("test_id"), block_id=pl.lit("u") + pl.col("test_id")
     )
-    pools = find_all(Past(pl.concat([clicks, unsaid, gifts])))
-    assert [(pool.surface, pool.tests) for pool in pools] == [("donation", 150), ("headline", 100), ("unknown", 3)]
-    table = effects_table(*pools).filter((pl.col("trait") == "gratitude") & (pl.col("outcome") == "conversion"))
+    found = told(Past(pl.concat([clicks, unsaid, gifts])))
+    assert found.prediction.filter(outcome="conversion").select("surface", "tests").rows() == [
+        ("donation", 150),
+        ("headline", 100),
+        ("unknown", 3),
+    ]
+    table = found.effects.filter((pl.col("trait") == "gratitude") & (pl.col("outcome") == "conversion"))
     lifts = dict(table.select("surface", "lift").iter_rows())
     assert lifts["donation"] > 0.1
     assert lifts["headline"] < -0.2
     assert lifts["unknown"] is None
-    assert effects_table(pools[0]).equals(effects_table(find(Past(gifts))))
+    assert found.on("donation").effects.equals(told(Past(gifts)).effects)
 
 
 def test_texts_of_another_language_are_counted_and_not_coded() -> None:
@@ -132,7 +144,7 @@ def test_imports_keep_their_names_apart_and_leave_broken_splits_out() -> None:
         schema_overrides={"language": pl.String, "highlight": pl.String, "button": pl.String, "value": pl.Float64, "lowest_amount": pl.Float64},
     )  # fmt: skip
     past = imported_past({"old": table})
-    assert past.excluded == ("old/b",)
+    assert past.left_out["test_id"].to_list() == ["old/b"]
     assert past.arms["text"].to_list() == ["Thank you\nGive.", "Please help"]
     assert set(past.arms["test_id"]) == {"old/a"}
 
@@ -164,15 +176,61 @@ def test_own_tests_that_a_check_blocks_are_left_out() -> None:
     ]
     blocked = own_past([one], statistics, passing.with_columns(status=pl.lit("block")), date(2026, 10, 20))
     assert blocked.arms.is_empty()
-    assert blocked.excluded == ("parts",)
+    assert blocked.left_out.rows() == [("parts", "donation")]
+
+
+# -- people -------------------------------------------------------------------------------------------------------------
+
+
+def coded(rows: list[tuple[str, str, str, float]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=CODED_BY_PEOPLE, orient="row")
+
+
+def test_people_overrule_the_rules_and_their_agreement_is_told(history: Past) -> None:
+    """Of 60 texts people call two a question that no rule sees, and see no thanks in ten that have them."""
+    first = history.arms.head(60)
+    rows = []
+    for place, arm in enumerate(first.iter_rows(named=True)):
+        has = {"gratitude": "Thank you" in arm["text"], "question": "?" in arm["text"]}
+        thanked = has["gratitude"] and first["text"].head(place).str.contains("Thank you").sum() >= 10
+        rows.append((arm["test_id"], arm["arm_id"], "gratitude", float(thanked)))
+        rows.append((arm["test_id"], arm["arm_id"], "question", float(has["question"] or place in (0, 7))))
+    found = find(replace(history, people=coded(rows)))
+    agreement = {row["trait"]: row for row in found.agreement.iter_rows(named=True)}
+    assert agreement["gratitude"]["seen_by_rules"] == 10
+    assert agreement["question"]["seen_by_rules"] == 0
+    assert agreement["gratitude"]["kappa"] < agreement["question"]["kappa"] <= 1
+    assert agreement["gratitude"]["low"] < agreement["gratitude"]["kappa"] < agreement["gratitude"]["high"]
+    assert found.arms.head(60)["gratitude"].sum() == find(history).arms.head(60)["gratitude"].sum() - 10
+
+
+def test_a_trait_of_a_newsrooms_own_is_estimated_by_its_phrases_or_by_what_people_said(history: Past) -> None:
+    own = {
+        "harbour": OwnTrait(name="Harbour", meaning="Speaks of the harbour.", phrases=("harbour*",)),
+        "warm": OwnTrait(name="Warm", meaning="Sounds warm."),
+        "never": OwnTrait(name="Never", meaning="Nobody has coded it."),
+    }
+    people = coded(
+        [
+            (arm["test_id"], arm["arm_id"], "warm", float("Thank you" in arm["text"]))
+            for arm in history.arms.head(300).iter_rows(named=True)
+        ]
+    )
+    found = find(replace(history, people=people), own)
+    effects = {row["trait"]: row for row in found.outcomes["conversion"].effects.table.iter_rows(named=True)}
+    assert effects["harbour"]["reason"] == "varies_too_seldom"
+    assert effects["harbour"]["tests_seen"] > 0
+    assert effects["warm"]["tests_varying"] > 50
+    assert "never" not in effects
 
 
 # -- drafts -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_draft_gets_neighbours_expected_effects_and_a_contrast(findings: Findings) -> None:
-    advice = advise(findings, Appeal(body="Thank you for reading. Will you stay? The appeal ends on Friday."))
-    by_trait = {item.trait.id: item for item in advice.traits}
+def test_a_draft_gets_neighbours_expected_effects_and_a_contrast(history: Past, known: WordingResult) -> None:
+    draft = Appeal(body="Thank you for reading. Will you stay? The appeal ends on Friday.")
+    advice = advise(known, history.arms, draft)
+    by_trait = {item.effect["trait"]: item for item in advice.traits}
     assert "Thank you" in str(advice.neighbours[0].arm["text"])
     assert [near.likeness for near in advice.neighbours] == sorted(
         (n.likeness for n in advice.neighbours), reverse=True
@@ -183,18 +241,35 @@ def test_a_draft_gets_neighbours_expected_effects_and_a_contrast(findings: Findi
     assert thanks.high is not None
     assert thanks.low < thanks.expected < thanks.high
     assert by_trait["deadline"].expected is None
-    assert advice.teaches_most is not None
-    assert advice.teaches_most.gain == max(item.gain for item in advice.traits)
+    assert advice.teaches_most[0].gain == pytest.approx(max(item.gain for item in advice.traits), rel=1e-3)
+    near = advice.neighbours[0]
+    assert near.low is not None
+    assert near.lift is not None
+    assert near.high is not None
+    assert near.low < near.lift < near.high
 
 
-def test_against_another_text_only_what_differs_is_told(findings: Findings) -> None:
+def test_of_traits_whose_tests_teach_alike_the_least_tested_is_named_first(history: Past, known: WordingResult) -> None:
+    draft = Appeal(body="Give today. The appeal ends on Friday. Independent journalism is at stake.")
+    advice = advise(known, history.arms, draft)
+    first, *equal = advice.teaches_most
+    assert [first.name, *(item.name for item in equal)] == ["Deadline", "Independence", "Stakes", "Urgency"]
+    assert {item.gain for item in equal} == {first.gain}
+
+
+def test_of_a_draft_in_another_language_no_trait_is_told(history: Past, known: WordingResult) -> None:
+    advice = advise(known, history.arms.clear(), Appeal(body="Danke. Thank you."), language="de")
+    assert (advice.traits, advice.neighbours, advice.teaches_most) == ((), (), ())
+
+
+def test_against_another_text_only_what_differs_is_told(history: Past, known: WordingResult) -> None:
     draft, other = (
         Appeal(body="Thank you for reading. Will you stay?"),
         Appeal(body="Thank you for reading. Do stay now."),
     )
-    told = {item.trait.id: item.amount for item in advise(findings, draft, other).traits}
-    assert told["question"] == 1
-    assert "gratitude" not in told
+    differs = {item.effect["trait"]: item.amount for item in advise(known, history.arms, draft, other).traits}
+    assert differs["question"] == 1
+    assert "gratitude" not in differs
 
 
 def test_a_draft_is_read_in_its_parts(tmp_path) -> None:

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from analysis.inference.pooling import spread_between_arms
+from analysis.wording.lexicon import lexicon
 from analysis.wording.prediction import NotJudged, OutOfSample, out_of_sample
 from analysis.wording.trait_effects import Unknown, earlier_tests, shrink, trait_effects
-from analysis.wording.traits import code_texts, lexicon
+from analysis.wording.traits import code_texts
 
 UPWORTHY = Path(__file__).parents[4] / "shared" / "data" / "upworthy_half.parquet"
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
+import polars as pl
 import pytest
 
-from analysis.wording import traits
+from analysis.wording import lexicon, traits
+from analysis.wording.past import PAST_SCHEMA
 
-LEXICONS = [traits.lexicon(language) for language in traits.languages()]
+LEXICONS = [lexicon.lexicon(language) for language in lexicon.languages()]
 CASES = [(one.language, trait) for one in LEXICONS for trait in one.traits]
 
 
 @pytest.mark.parametrize(("language", "trait"), CASES, ids=[f"{language}-{trait.id}" for language, trait in CASES])
-def test_a_trait_is_found_in_its_examples_and_not_in_the_others(language: str, trait: traits.Trait) -> None:
+def test_a_trait_is_found_in_its_examples_and_not_in_the_others(language: str, trait: lexicon.Trait) -> None:
     assert trait.examples
     assert trait.others
     assert traits.code_texts(trait.examples, language)[trait.id].min() > 0  # pyright: ignore[reportOptionalOperand]
@@ -21,8 +23,8 @@ def test_a_trait_is_found_in_its_examples_and_not_in_the_others(language: str, t
 
 
 @pytest.mark.parametrize("one", LEXICONS, ids=[one.language for one in LEXICONS])
-def test_ids_of_a_lexicon_are_unique_and_meet_no_measure(one: traits.Lexicon) -> None:
-    ids = [trait.id for trait in (*one.traits, *traits.MEASURES)]
+def test_ids_of_a_lexicon_are_unique_and_meet_no_measure(one: lexicon.Lexicon) -> None:
+    ids = [trait.id for trait in (*one.traits, *lexicon.MEASURES)]
     assert len(set(ids)) == len(ids)
     assert one.version >= 1
 
@@ -48,26 +50,39 @@ def test_measures_count_what_they_name() -> None:
 
 def test_a_language_without_a_lexicon_has_its_measures_only() -> None:
     coded = traits.code_texts(["Helfen Sie heute?"], "de-DE")
-    assert coded.columns == [trait.id for trait in traits.MEASURES]
+    assert coded.columns == [trait.id for trait in lexicon.MEASURES]
     assert coded["question"].to_list() == [1.0]
 
 
 def test_people_overrule_the_rules_and_may_add_a_trait() -> None:
-    coded = traits.code_texts(["Please give today.", "Give."])
-    said = traits.overruled(coded, [{"urgency": 0.0, "named_journalist": 1.0}, {}])
+    coded = pl.DataFrame({"test_id": ["t", "t"], "arm_id": ["a", "b"]}).hstack(
+        traits.code_texts(["Please give today.", "Give."])
+    )
+    people = pl.DataFrame(
+        [("t", "a", "urgency", 0.0), ("t", "a", "named_journalist", 1.0), ("other", "b", "please", 1.0)],
+        schema=traits.CODED_BY_PEOPLE,
+        orient="row",
+    )
+    said = traits.overruled(coded, people)
     assert said["urgency"].to_list() == [0.0, 0.0]
     assert said["please"].to_list() == [1.0, 0.0]
     assert said["named_journalist"].to_list() == [1.0, None]
 
 
-def test_kappa_is_agreement_beyond_chance() -> None:
-    # 20 both yes, 15 both no, 5 and 10 apart of 50: kappa 0.4 (the worked example of Cohen's coefficient).
-    rules = [1] * 20 + [1] * 5 + [0] * 10 + [0] * 15
-    people = [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15
-    assert traits.kappa(rules, people) == pytest.approx(0.4)
-    assert traits.kappa([1, 0], [1, 0]) == 1
-    assert traits.kappa([1, 1], [1, 1]) is None
-    assert traits.kappa([], []) is None
+def test_own_traits_are_coded_by_their_phrases_and_left_to_people_without_any() -> None:
+    own = [
+        lexicon.OwnTrait(name="Harbour", meaning="The harbour.", phrases=("harbour*", "50 %", "(at sea)")).as_trait(
+            "harbour"
+        ),
+        lexicon.OwnTrait(name="Warm", meaning="Warm.").as_trait("warm"),
+    ]
+    coded = traits.code_texts(["The Harbours close", "inharbour", "we are (at sea) now", "50 % less"], own=own)
+    assert coded["harbour"].to_list() == [1.0, 0.0, 1.0, 1.0]
+    assert "warm" not in coded.columns
+
+
+def test_names_of_own_traits_meet_no_column_of_the_past() -> None:
+    assert {*PAST_SCHEMA, "length", "gratitude"} <= lexicon.taken_names()
 
 
 def test_hostile_texts_are_coded_like_any_other() -> None:
