@@ -30,8 +30,8 @@ from analysis.sources.rows import mapped_batches
 from analysis.store import DisplacedRows, FileEntry, LandedVersion, NewPart, Warehouse, fingerprint
 from analysis.validation import FAULT, Rules, refused, validate
 
-#: Rows hashed and staged at a time; bounds the memory of the Polars side.
-BATCH_ROWS = 500_000
+#: Rows hashed and staged at a time; bounds the memory of the Polars side. That of a group of rows in DuckDB, too.
+BATCH_ROWS = 122_880
 
 #: Rows of an Arrow chunk: DuckDB gives a thread a chunk, so that a file of one hour still keeps every core busy.
 CHUNK_ROWS = 16_384

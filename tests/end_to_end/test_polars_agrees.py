@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from analysis.settings import Settings, read_settings
 from analysis.simulation.publisher import simulate
 from analysis.simulation.sizes import TINY
 from analysis.store import Warehouse
+from analysis.sufficient import cohort_statistics
 from tests.builders import encoded
 
 #: Short enough that refunds fall on both sides of it within two weeks.
@@ -427,3 +428,15 @@ def test_the_comparison_is_one_of_many_payments_refunds_and_caps(published: Publ
     assert set(contributions["status"].unique()) == {"settled", "pending", "failed"}
     assert contributions["refund_of"].count() > 300
     assert contributions["currency"].n_unique() == 4
+
+
+def test_statistics_do_not_depend_on_how_many_experiments_are_added_up_at_once(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = cohort_statistics(published.warehouse, published.experiments, published.as_of)
+    monkeypatch.setattr("analysis.sufficient._ROWS_AT_ONCE", 1)
+    apart = cohort_statistics(published.warehouse, published.experiments, published.as_of)
+    for table in fields(together):
+        found, expected = getattr(apart, table.name), getattr(together, table.name)
+        assert_frame_equal(found, expected, check_row_order=False)
+        assert found.height > 0 or table.name == "strangers"
