@@ -289,7 +289,10 @@ class IndexRow:
 
 @dataclass(frozen=True)
 class RowList:
-    """A list of experiments under one heading; `empty` stands there when it has none."""
+    """A list of experiments under one heading; `empty` stands there when it has none.
+
+    `axis` are the labels under the strips. The first list of a page has them whole as `drawn_axis`; `axis` shows these again.
+    """
 
     id: str
     heading: str
@@ -299,6 +302,7 @@ class RowList:
     axis: Markup | None = None
     axis_title: str = ""
     more: tuple[tuple[str, str], ...] = field(default=())
+    drawn_axis: Markup | None = None
 
 
 def sections(*parts: Section | None) -> tuple[Section, ...]:

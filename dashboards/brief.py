@@ -137,6 +137,7 @@ def _page(
     rest = [
         (say("Needs a person"), [item for item in shelf.needs if item.experiment.id not in told]),
         (say("Running"), [item for item in shelf.running if item.experiment.id not in told]),
+        (say("Maturing"), [item for item in shelf.maturing if item.experiment.id not in told]),
     ]
     lines = tuple(_lines(heading, found, site, spoken) for heading, found in rest if found)
     day = "" if edition.as_of is None else spoken.day(edition.as_of)

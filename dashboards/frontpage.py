@@ -1,13 +1,14 @@
-"""The front page as frozen data: what needs a person today, what is running, what is finished, and what changed."""
+"""The front page as frozen data: what needs a person today, what runs, matures and is finished, and what changed."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
+from markupsafe import Markup
 
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from dashboards import svg
@@ -27,6 +28,9 @@ GRACE = timedelta(days=7)
 #: Finished tests on the front page; older ones stand on a page a year.
 MOST_FINISHED = 20
 
+#: Name of the axis that all strips of the page share.
+AXIS = "axis-tests"
+
 #: Lines of what changed; the rest is a number.
 MOST_CHANGES = 3
 
@@ -37,12 +41,13 @@ class Shelf:
 
     needs: tuple[ExperimentResult, ...]
     running: tuple[ExperimentResult, ...]
+    maturing: tuple[ExperimentResult, ...]
     finished: tuple[ExperimentResult, ...]
 
 
 def shelve(results: Sequence[ExperimentResult]) -> Shelf:
     """Return the results by what a person has to do with them, each shelf in the order to read it."""
-    needs, running, finished = [], [], []
+    needs, running, maturing, finished = [], [], [], []
     for result in results:
         as_of, end = result.edition.as_of, result.experiment.planned_end
         verdict = result.decision.get("verdict")
@@ -50,6 +55,8 @@ def shelve(results: Sequence[ExperimentResult]) -> Shelf:
             needs.append(result)
         elif as_of is None or as_of <= end:
             running.append(result)
+        elif matures_until(result) is not None:
+            maturing.append(result)
         else:
             finished.append(result)
 
@@ -58,16 +65,26 @@ def shelve(results: Sequence[ExperimentResult]) -> Shelf:
 
     needs.sort(key=lambda item: (ACTIONABLE.index(str(item.decision["verdict"])), stake(item), item.experiment.id))
     running.sort(key=lambda item: (stake(item), item.experiment.id))
+    maturing.sort(key=lambda item: (item.experiment.planned_end, item.experiment.id))
     finished.sort(key=lambda item: (-item.experiment.planned_end.toordinal(), item.experiment.id))
-    return Shelf(tuple(needs), tuple(running), tuple(finished))
+    return Shelf(tuple(needs), tuple(running), tuple(maturing), tuple(finished))
+
+
+def matures_until(result: ExperimentResult) -> date | None:
+    """Return the day on which the last outcome window ends; None unless nobody is counted in any more and one is open."""
+    as_of, end = result.edition.as_of, result.experiment.planned_end
+    last = end + timedelta(hours=result.window_hours or 0)
+    if result.window_hours and result.window_hours % 24:
+        last += timedelta(days=1)
+    return last if as_of is not None and end < as_of < last else None
 
 
 def index_report(results: Sequence[ExperimentResult], audience: Audience, edition: Edition) -> Page:
     """Return the front page over all results of one edition."""
     spoken = voice(audience)
     shelf = shelve(results)
-    axis = _shared_axis([*shelf.needs, *shelf.running, *shelf.finished[:MOST_FINISHED]], spoken)
-    drawn = None if axis is None else svg.strip_axis(axis)
+    axis = _shared_axis([*shelf.needs, *shelf.running, *shelf.maturing, *shelf.finished[:MOST_FINISHED]], spoken)
+    drawn, again = (None, None) if axis is None else (svg.strip_axis(axis, AXIS), svg.same_axis(AXIS))
     say = spoken.say
     title = say("Against the current wording, per {number}", number=spoken.count(1_000))
     years = sorted({result.experiment.planned_end.year for result in shelf.finished[MOST_FINISHED:]}, reverse=True)
@@ -81,11 +98,15 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         more: tuple[tuple[str, str], ...] = (),
     ) -> RowList:
         rows = tuple(_row(result, axis) for result in found)
-        return RowList(id_, heading, lead, rows, empty, drawn if rows else None, title, more)
+        return RowList(id_, heading, lead, rows, empty, again if rows else None, title, more)
 
     lists = (
         listed_rows("needs", say("Needs a person"), shelf.needs, say("Nothing needs a person today.")),
         listed_rows("running", say("Running"), shelf.running, say("No test is running.")),
+        listed_rows(
+            "maturing", say("Maturing"), shelf.maturing, say("No test is maturing."),
+            lead=say("Nobody is counted in any more; the last readers asked may still act."),
+        ),
         listed_rows(
             "finished", say("Finished"), shelf.finished[:MOST_FINISHED], say("No test has finished yet."),
             more=tuple((str(year), f"finished-{year}.html") for year in years),
@@ -103,10 +124,16 @@ def index_report(results: Sequence[ExperimentResult], audience: Audience, editio
         standfirst=_standfirst(results, shelf, spoken),
         counts=_counts(shelf),
         changes=(*changes(results), *why_numbers_changed(results, spoken)),
-        lists=lists if results else (),
+        lists=_with_axis(lists, drawn) if results else (),
         sections=sections(_numbers(spoken) if any(result.decision for result in results) else None),
         as_of="" if as_of is None else spoken.day(as_of),
     )
+
+
+def _with_axis(lists: Sequence[RowList], drawn: Markup | None) -> tuple[RowList, ...]:
+    """The lists, the first that has rows drawing the axis that all share."""
+    first = next((one.id for one in lists if one.rows), "")
+    return tuple(replace(one, drawn_axis=drawn) if one.id == first else one for one in lists)
 
 
 def _numbers(spoken: Voice) -> Section:
@@ -322,7 +349,7 @@ def verdict_changed(result: ExperimentResult) -> bool:
 def needs_headline(shelf: Shelf, spoken: Voice) -> str:
     """Return how many tests need a person, as a headline."""
     count = len(shelf.needs)
-    if not (shelf.needs or shelf.running or shelf.finished):
+    if not (shelf.needs or shelf.running or shelf.maturing or shelf.finished):
         return spoken.say("No test has run yet")
     if not count:
         return spoken.say("No test needs you today")
@@ -346,6 +373,8 @@ def _standfirst(results: Sequence[ExperimentResult], shelf: Shelf, spoken: Voice
         if running
         else spoken.say("No other test is running.")
     )
+    if shelf.maturing:
+        text += " " + spoken.say_n("{count} is maturing.", "{count} are maturing.", len(shelf.maturing))
     if not changes(results) and any(result.previous_decision is not None for result in results):
         text += " " + spoken.say("No verdict changed since the last report.")
     return text
@@ -418,8 +447,10 @@ def stake_words(result: ExperimentResult, spoken: Voice) -> str:
 
 
 def _days(result: ExperimentResult, spoken: Voice) -> str:
-    even = result.decision.get("forecast_even")
     text = capital(run_words(result.experiment, Reading(result).day, spoken))
+    last, even = matures_until(result), result.decision.get("forecast_even")
+    if last is not None:
+        return spoken.say("{days}; outcomes still come in until {day}", days=text, day=spoken.short_day(last))
     if isinstance(even, date) and result.decision.get("verdict") == "keep_asking":
         return spoken.say("{days}; answer as likely as not by {day}", days=text, day=spoken.short_day(even))
     return text

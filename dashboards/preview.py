@@ -41,7 +41,7 @@ def site_preview(results: Sequence[ExperimentResult], site_url: str = "") -> str
     Each links to its page where `site_url` says where the site stands.
     """
     shelf = shelve(results)
-    told = [*shelf.needs, *shelf.running, *shelf.finished]
+    told = [*shelf.needs, *shelf.running, *shelf.maturing, *shelf.finished]
     return "\n\n".join(_test(result, site_url, pictured=number < MOST_PICTURES) for number, result in enumerate(told))
 
 

@@ -52,7 +52,7 @@ def _svg(width: float, height: float, label: str, parts: Sequence[str], css: str
     accessible = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
     return Markup(  # noqa: S704 - outside text is escaped in `_text` and here
         f'<svg class="chart {css}" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}" '
-        f'{accessible} focusable="false">{"".join(parts)}</svg>'
+        f"{accessible}>{''.join(parts)}</svg>"
     )
 
 
@@ -62,6 +62,13 @@ def _n(number: float) -> str:
 
 def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
     return f'<line class="{css}" x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}"/>'
+
+
+def _uprights(places: Sequence[tuple[float, float, float]], css: str) -> list[str]:
+    """Upright lines of one look as one element: (x, top, bottom) each."""
+    return [f'<path class="{css}" d="{"".join(f"M{_n(x)} {_n(top)}V{_n(end)}" for x, top, end in places)}"/>'] * bool(
+        places
+    )
 
 
 def _text(x: float, y: float, text: str, css: str = "", anchor: str = "start") -> str:
@@ -78,15 +85,18 @@ def _vertical_grid(
     spans: Sequence[tuple[float, float]] = (),
 ) -> list[str]:
     """Grid lines over the whole frame, or only over `spans` of y where text stands between them."""
-    parts: list[str] = []
+    within = spans or ((frame.top, frame.top + frame.height),)
+    zeros = [tick for tick in axis.ticks if abs(tick) < 1e-12]
+    parts = [
+        line
+        for ticks, css in ((sorted(set(axis.ticks) - set(zeros)), "grid"), (zeros, "zero"))
+        for line in _uprights([(frame.x(axis.place(tick)), *span) for tick in ticks for span in within], css)
+    ]
+    if not labels:
+        return parts
     for tick, label in zip(axis.ticks, axis.labels, strict=True):
-        x = frame.x(axis.place(tick))
-        is_zero = abs(tick) < 1e-12
-        for top, bottom in spans or ((frame.top, frame.top + frame.height),):
-            parts.append(_line(x, top, x, bottom, "zero" if is_zero else "grid"))
-        if labels:
-            anchor = "start" if axis.place(tick) < 0.04 else "end" if axis.place(tick) > 0.96 else "middle"
-            parts.append(_text(x, frame.top + frame.height + drop, label, "tick", anchor))
+        anchor = "start" if axis.place(tick) < 0.04 else "end" if axis.place(tick) > 0.96 else "middle"
+        parts.append(_text(frame.x(axis.place(tick)), frame.top + frame.height + drop, label, "tick", anchor))
     return parts
 
 
@@ -155,10 +165,18 @@ def strip(
     return _svg(STRIP_WIDTH, STRIP_HEIGHT, label, [*parts, f'<g class="{token}">', *body, "</g>"], "strip")
 
 
-def strip_axis(axis: Axis) -> Markup:
-    """Return the axis labels of a column of strips."""
+def strip_axis(axis: Axis, name: str = "") -> Markup:
+    """Return the axis labels of a column of strips. With a `name`, `same_axis` shows them again on the same page."""
     frame = Frame(7, 0, STRIP_WIDTH - 14, 4)
-    return _svg(STRIP_WIDTH, 22, "", _vertical_grid(axis, frame, drop=14), "strip")
+    drawn = _vertical_grid(axis, frame, drop=14)
+    if name:
+        drawn = [f'<g id="{name}">', *drawn, "</g>"]
+    return _svg(STRIP_WIDTH, 22, "", drawn, "strip")
+
+
+def same_axis(name: str) -> Markup:
+    """Return the labels that `strip_axis` drew under this name: under each strip of a phone they stand again."""
+    return _svg(STRIP_WIDTH, 22, "", [f'<use href="#{name}"/>'], "strip")
 
 
 def evidence(chart: Evidence, *, narrow: bool) -> Markup:
@@ -537,6 +555,6 @@ _ICONS = {
 def icon(name: str) -> Markup:
     """Return an icon of 16 px in the colour of the text; hidden from screen readers, since words stand beside it."""
     return Markup(  # noqa: S704 - paths of this module
-        '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">'
+        '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">'
         f'<path d="{_ICONS[name]}"/></svg>'
     )

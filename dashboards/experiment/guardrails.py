@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+from markupsafe import Markup
+
 from analysis.registry import Guardrail
 from dashboards import svg
 from dashboards.blocks import Cell, Column, Section, Sentences, Table, TableRow
@@ -45,8 +50,9 @@ def guardrails_section(reading: Reading, spoken: Voice) -> Section | None:
             lambda tick: spoken.percent(tick, plus=True, digits=0 if abs(tick * 100 - round(tick * 100)) < 1e-9 else 1),
             most=4,
         )
+        axes = chain([svg.strip_axis(axis, named := f"axis-{guardrail.metric}")], repeat(svg.same_axis(named)))
         for arm, comparison in found:
-            rows.append(_guardrail_row(arm, comparison, guardrail.metric, guardrail.margin, limit, axis, spoken))
+            rows.append(_guardrail_row(arm, comparison, guardrail.metric, guardrail.margin, limit, axis, axes, spoken))
     return Section(
         id="cost",
         heading=spoken.say("What asking cost"),
@@ -92,8 +98,16 @@ def _limit(guardrail: Guardrail, spoken: Voice) -> float:
 
 
 def _guardrail_row(
-    arm: Arm, comparison: Comparison | None, metric: str, margin: float, limit: float, axis: Axis, spoken: Voice
+    arm: Arm,
+    comparison: Comparison | None,
+    metric: str,
+    margin: float,
+    limit: float,
+    axis: Axis,
+    axes: Iterator[Markup],
+    spoken: Voice,
 ) -> TableRow:
+    """One wording against one guardrail. `axes` draws the labels of the axis: whole the first time, then the same again."""
     head, name = Cell(metric_name(metric, spoken)), Cell(plain(arm.variant.label, 40))
     lift = None if comparison is None else comparison.number("lift")
     if comparison is None or lift is None:
@@ -115,5 +129,5 @@ def _guardrail_row(
         else None
     )
     state = guardrail_state(comparison, margin, spoken.metrics)
-    change = Cell(text, said, strip=drawn, axis=svg.strip_axis(axis) if drawn is not None else None)
+    change = Cell(text, said, strip=drawn, axis=next(axes) if drawn is not None else None)
     return TableRow(head, (name, change, Cell(guardrail_words(state, margin, spoken))), arm.letter, arm.token)

@@ -14,6 +14,9 @@ from dashboards.phrasing.words import capital, givers_words, plain, reason_words
 from dashboards.reading import Comparison, Range, Reading
 from dashboards.theme import Arm
 
+#: Name of the axis that the table's head draws.
+AXIS = "axis-money"
+
 
 def money_section(reading: Reading, spoken: Voice) -> Section:
     """Return the section on money, or on the primary metric where money is not known."""
@@ -31,7 +34,7 @@ def money_section(reading: Reading, spoken: Voice) -> Section:
             spoken.say("Difference"),
             spoken.say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
             "strip",
-            svg.strip_axis(axis) if has_ranges else None,
+            svg.strip_axis(axis, AXIS) if has_ranges else None,
         ),
     ]
     rows = tuple(_money_row(reading, spoken, arm, metric, axis) for arm in reading.arms)
@@ -124,7 +127,7 @@ def _money_row(reading: Reading, spoken: Voice, arm: Arm, metric: str, axis: Axi
     cells.append(
         Cell("—", spoken.say("what the others are compared with"))
         if arm.is_control
-        else difference_cell(reading.comparison(arm.id, metric), spoken, arm, axis)
+        else difference_cell(reading.comparison(arm.id, metric), spoken, arm, axis, AXIS)
     )
     return TableRow(
         Cell(plain(arm.variant.label, 60), spoken.say("current wording") if arm.is_control else ""),
@@ -134,8 +137,11 @@ def _money_row(reading: Reading, spoken: Voice, arm: Arm, metric: str, axis: Axi
     )
 
 
-def difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis: Axis) -> Cell:
-    """Return the cell of a difference with its range bar, or with the reason why there is none."""
+def difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis: Axis, named: str) -> Cell:
+    """Return the cell of a difference with its range bar, or with the reason why there is none.
+
+    `named` is the name under which the column's head has drawn the axis.
+    """
     if comparison is None or comparison.difference is None:
         reason = reason_words(None if comparison is None else comparison.reason, spoken)
         return Cell(spoken.say("Not known"), reason)
@@ -145,7 +151,7 @@ def difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis
     said = spoken.difference_range(comparison.metric, within)
     label = spoken.say("{name}: {value}, range {range}", name=plain(arm.variant.label), value=text, range=said)
     drawn = svg.strip(axis, arm.token, comparison.difference, within, label)
-    return Cell(text, said, strip=drawn, axis=svg.strip_axis(axis))
+    return Cell(text, said, strip=drawn, axis=svg.same_axis(named))
 
 
 def _value_rule(reading: Reading, spoken: Voice) -> str:

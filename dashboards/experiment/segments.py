@@ -18,6 +18,9 @@ from dashboards.phrasing.voice import Voice
 from dashboards.phrasing.words import capital, givers_words, plain, reason_words, wording
 from dashboards.reading import Comparison, Range, Reading
 
+#: Name of the axis that the table's head draws.
+AXIS = "axis-groups"
+
 
 def segments_section(reading: Reading, spoken: Voice) -> Section | None:
     """Return the section on groups of readers; None where no group was counted."""
@@ -51,7 +54,7 @@ def segments_section(reading: Reading, spoken: Voice) -> Section | None:
             say("Difference"),
             say("from the current wording, {unit}", unit=spoken.unit_of(metric)),
             "strip" if drawn else "text",
-            svg.strip_axis(axis) if drawn else None,
+            svg.strip_axis(axis, AXIS) if drawn else None,
         ),
         *(
             [Column(say("To expect"), say("drawn towards the other groups; range for one look"), "number")]
@@ -162,7 +165,7 @@ def _segment_row(
 ) -> TableRow:
     arm, few = comparison.arm, int(_fewest(comparison))
     readers = (comparison.number("n") or 0) + (comparison.number("n_control") or 0)
-    cell = difference_cell(comparison, spoken, arm, axis)
+    cell = difference_cell(comparison, spoken, arm, axis, AXIS)
     if few < FEWEST_DRAWN:
         cell = Cell(
             spoken.say("Too few to tell"),

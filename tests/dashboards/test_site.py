@@ -241,8 +241,8 @@ def test_hostile_names_reach_no_file_name_and_no_markup(site: Path) -> None:
     assert "\u202e" not in re.sub(r'<div class="appeal".*?</article>', "", text, flags=re.DOTALL)
 
 
-def test_five_hundred_tests_fit_the_front_page(tmp_path: Path) -> None:
-    from dashboards.frontpage import finished_reports, index_report
+def test_finished_tests_beyond_the_last_twenty_stand_on_a_page_a_year() -> None:
+    from dashboards.frontpage import finished_reports
 
     ended = replace(STORIES[6], planned_days=10)
     results = [tell(replace(ended, id=f"test-{number}", name=f"Test {number}")) for number in range(3)]
@@ -250,10 +250,6 @@ def test_five_hundred_tests_fit_the_front_page(tmp_path: Path) -> None:
         replace(results[number % 3], experiment=results[number % 3].experiment.model_copy(update={"id": f"t{number}"}))
         for number in range(500)
     ]
-    from dashboards.html import StaticFiles, render
-
-    files = StaticFiles("f", "s", "a", "p")
-    assert len(render(index_report(many, AUDIENCE, EDITION), files, stamp=None).encode()) <= 160_000
     (older,) = finished_reports(many, AUDIENCE)
     assert sum(len(found.rows) for found in older.lists) == 480
 
