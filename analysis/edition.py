@@ -25,6 +25,7 @@ from analysis.registry import Experiment, catalogue, guardrails, plans, shares
 from analysis.result_tables import (
     ARRIVALS,
     CHECKS,
+    COHORTS,
     DECISIONS,
     ESTIMATES,
     FUNNEL,
@@ -88,6 +89,7 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
     inputs = fingerprint(
         DEFINITIONS,
         list(ESTIMATES.schema),
+        list(COHORTS.schema),
         as_of,
         warehouse.settings.publisher,
         warehouse.settings.outcomes,
@@ -118,6 +120,7 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
             _DAILY_READERS: cohorts.daily_readers,
             ARRIVALS.name: cohorts.arrivals,
+            COHORTS.name: cohorts.cohorts,
             _MARKS: _definition_marks(warehouse.settings, experiments),
             FUNNEL.name: cohorts.funnel,
             SPECIAL_READERS.name: cohorts.special_readers,
@@ -329,9 +332,13 @@ def publish(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Dr
     if not kept or kept[0].inputs != edition.inputs:  # the step has not run: an edition of an earlier version, say
         write_wording(warehouse, experiments, edition)
     # A further table of the edition joins here, with its declaration.
-    tables = [(table, edition_table(warehouse, edition, table.name, table.schema)) for table in KEPT_FOR_EVER]
+    tables = [
+        (table, edition_table(warehouse, edition, table.name, table.schema)) for table in (*KEPT_FOR_EVER, COHORTS)
+    ]
     publish_database(warehouse, experiments, entry, tables)
     warehouse.record_edition(entry.number, entry.as_of, entry.inputs, entry.published_at)
+    earlier = [part.scope for part in warehouse.parts(COHORTS.name) if part.scope != str(entry.number)]
+    warehouse.replace([], scopes=[(COHORTS.name, scope) for scope in earlier])
     return entry
 
 

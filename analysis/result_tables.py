@@ -263,6 +263,41 @@ STRANGERS = ResultTable(
 )
 
 #: Kept with each edition for its own front page; not published.
+_COHORT_MONEY = (
+    ("value", "value as the metric counts it (net of refunds, at most the registered cap)"),
+    ("uncapped", "value without the cap"),
+    ("annualised", "value with recurring gifts taken for a year"),
+)
+
+#: Readers added up as finely as `compare` cuts them. The newest edition alone has it: it is as large as many small cells.
+COHORTS = ResultTable(
+    "cohorts",
+    "experiment, basis, allocation epoch, variant, first day, device, reader type",
+    {
+        "experiment_id": (pl.String, "Experiment."),
+        "basis": (pl.String, "`exposed`: readers counted from the registered exposure; `viewed`: from the first view."),
+        "epoch": (pl.Int64, "Allocation epoch in which the reader was first exposed, from 0."),
+        "variant_id": (pl.String, "Variant of the reader's first exposure."),
+        "first_day": (pl.Date, "Day on which the basis counts the reader first, in the publisher's time zone."),
+        "device": (pl.String, "Kind of device at the first exposure."),
+        "reader_type": (pl.String, "What was known of the reader at the first exposure."),
+        "readers": (pl.Int64, "Readers."),
+        "contributors": (pl.Int64, "Readers with a settled contribution inside the outcome window."),
+        **{
+            name: column
+            for kind, meaning in _COHORT_MONEY
+            for name, column in (
+                (f"{kind}_givers", (pl.Int64, f"Readers whose {meaning} is above 0.")),
+                (
+                    f"{kind}_minor",
+                    (pl.Int64, f"Sum over readers of {meaning}, in minor units of the reporting currency."),
+                ),
+                (f"{kind}_minor_squared", (pl.Decimal(38, 0), "Sum over readers of its square, exact.")),
+            )
+        },
+    },
+)
+
 ARRIVALS = ResultTable(
     "arrivals",
     "experiment, day of the reader's first exposure, day on which something came",

@@ -21,6 +21,7 @@ from analysis.reader_rules import CONTAMINATED, MARKS, flipped
 from analysis.registry import Experiment
 from analysis.result_tables import (
     ARRIVALS,
+    COHORTS,
     FUNNEL,
     SPECIAL_READERS,
     STRANGERS,
@@ -72,6 +73,7 @@ class CohortStatistics:
         daily_readers: One row per experiment: mean readers first exposed a day over its last seven full days.
         arrivals: What came on the last `ARRIVAL_DAYS` days, by the day on which its reader was first asked. Schema
             `ARRIVALS`.
+        cohorts: Readers who count, as finely as analysts compare them. Schema `COHORTS`.
     """
 
     statistics: pl.DataFrame
@@ -82,6 +84,7 @@ class CohortStatistics:
     strangers: pl.DataFrame
     daily_readers: pl.DataFrame
     arrivals: pl.DataFrame
+    cohorts: pl.DataFrame
 
 
 def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date) -> CohortStatistics:
@@ -157,6 +160,7 @@ def _statistics_of(warehouse: Warehouse, counted: Sequence[Experiment], as_of: d
         funnel=_funnel(cells, outcomes, facts),
         daily_readers=_daily_readers(readers, facts),
         arrivals=_arrivals(outcomes, _counted(_named(warehouse, "refund_changes", counted), facts), as_of),
+        cohorts=_cohorts(readers, outcomes),
     )
 
 
@@ -706,6 +710,29 @@ def _arrivals(outcomes: pl.DataFrame, refunds: pl.DataFrame, as_of: date) -> pl.
         .group_by(keys)
         .agg(pl.col("outcomes", "refunds", "taken_minor").sum())
         .select(pl.col(name).cast(dtype) for name, dtype in ARRIVALS.schema.items())
+        .sort(keys)
+    )
+
+
+#: Metrics of `COHORTS` by the beginning of their columns' names.
+_COHORT_METRICS = {"value": "value", "uncapped": "value_uncapped", "annualised": "value_annualised"}
+
+
+def _cohorts(readers: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    keys = ["experiment_id", "basis", "epoch", "variant_id", "first_day", "device", "reader_type"]
+    sums = [pl.col("x").filter(pl.col("metric") == "conversion").sum().alias("contributors")]
+    for name, metric in _COHORT_METRICS.items():
+        of_metric = pl.col("metric") == metric
+        sums += [
+            pl.col(column).filter(of_metric).sum().alias(f"{name}_{given}")
+            for column, given in (("x", "givers"), ("s1", "minor"), ("s2", "minor_squared"))
+        ]
+    return (
+        readers.group_by(keys)
+        .agg(pl.col("n").sum().alias("readers"))
+        .join(outcomes.group_by(keys).agg(sums), on=keys, how="left")
+        .with_columns(pl.exclude(keys).fill_null(0))
+        .select(pl.col(name).cast(dtype) for name, dtype in COHORTS.schema.items())
         .sort(keys)
     )
 

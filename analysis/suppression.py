@@ -19,6 +19,7 @@ from analysis.queries import query
 from analysis.result_tables import (
     ARRIVALS,
     CHECKS,
+    COHORTS,
     ESTIMATES,
     SPECIAL_READERS,
     SUFFICIENT_STATISTICS,
@@ -28,7 +29,7 @@ from analysis.result_tables import (
 from analysis.store import Warehouse
 
 #: Tables of editions that tell of single readers; each has its statement in `sql/suppressed/`.
-_TELLING = (SUFFICIENT_STATISTICS, VARIANT_RESULTS, ESTIMATES, CHECKS, SPECIAL_READERS, TIED_GIFTS, ARRIVALS)
+_TELLING = (SUFFICIENT_STATISTICS, VARIANT_RESULTS, ESTIMATES, CHECKS, SPECIAL_READERS, TIED_GIFTS, ARRIVALS, COHORTS)
 
 
 def suppress_single_readers(

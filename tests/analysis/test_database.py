@@ -108,7 +108,8 @@ def test_everything_published_says_what_it_means(database: duckdb.DuckDBPyConnec
 def test_the_tables_are_named_for_people(database: duckdb.DuckDBPyConnection) -> None:
     wanted = {
         "pageviews", "appeal_events", "contributions", "readers", "exposures", "reader_outcomes", "sufficient_statistics",
-        "estimates", "decisions", "checks", "ledger", "appeals", "fx_rates", "funnel", "variants", "experiments", "editions",
+        "estimates", "decisions", "checks", "ledger", "appeals", "wording_effects", "fx_rates", "funnel", "variants",
+        "experiments", "editions", "cohorts",
     }  # fmt: skip
     there = {row["table_name"] for row in rows(database, "SELECT DISTINCT table_name FROM data_dictionary")}
     assert wanted - there == set()
@@ -372,7 +373,7 @@ def test_compare_gives_the_digits_of_the_inference_at_a_cut_that_no_report_makes
 
 
 #: The macros of one experiment.
-PER_EXPERIMENT = ("compare", "lift", "conversion", "value_per_1000", "funnel", "daily")
+PER_EXPERIMENT = ("compare", "compare_readers", "lift", "conversion", "value_per_1000", "funnel", "daily")
 
 
 @pytest.fixture(scope="module")
@@ -415,7 +416,7 @@ def test_a_macro_answers_for_many_experiments_whatever_the_caller_calls_them(
 
 
 def test_compare_refuses_a_metric_that_readers_do_not_have(database: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(duckdb.Error, match="metric must be conversion, value or value_uncapped"):
+    with pytest.raises(duckdb.Error, match="metric must be conversion, value, value_uncapped or value_annualised"):
         database.sql("FROM compare('thanks', metric := 'clicks')").fetchall()
 
 

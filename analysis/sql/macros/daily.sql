@@ -7,7 +7,7 @@ WITH sums AS (
         (sum(s.n) FILTER (s.metric = 'conversion'))::BIGINT AS readers_so_far,
         (sum(s.x) FILTER (s.metric = 'conversion'))::BIGINT AS contributors_so_far,
         sum(s.s1) FILTER (s.metric = 'value') AS value_so_far_minor
-    FROM (SELECT experiment AS id) AS wanted
+    FROM (SELECT known_experiment(experiment) AS id) AS wanted
     JOIN sufficient_statistics AS s ON s.experiment_id = wanted.id
     WHERE s.basis = 'exposed' AND s.segment_kind = 'all'
         AND s.metric IN ('conversion', 'value')

@@ -3,12 +3,12 @@ CREATE MACRO funnel(experiment) AS TABLE
 WITH steps AS (
     SELECT f.variant_id, f.step, f.readers,
         list_position(['eligible', 'inserted', 'viewed', 'expanded', 'clicked', 'checkout_started', 'contributed'], f.step) AS place
-    FROM (SELECT experiment AS id) AS wanted
+    FROM (SELECT known_experiment(experiment) AS id) AS wanted
     JOIN funnel AS f ON f.experiment_id = wanted.id
 ),
 asked AS (
     SELECT r.variant_id, r.n
-    FROM (SELECT experiment AS id) AS wanted
+    FROM (SELECT known_experiment(experiment) AS id) AS wanted
     JOIN variant_results AS r ON r.experiment_id = wanted.id
     WHERE r.basis = 'exposed' AND r.segment_kind = 'all' AND r.metric = 'conversion'
     QUALIFY r.as_of = max(r.as_of) OVER ()

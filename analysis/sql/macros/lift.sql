@@ -12,8 +12,8 @@ SELECT
     e.chance_better,
     e.reason,
     e.as_of
-FROM (SELECT experiment AS id) AS wanted
+FROM (SELECT known_experiment(experiment) AS id) AS wanted
 JOIN estimates AS e ON e.experiment_id = wanted.id
-WHERE e.metric = metric AND e.basis = 'exposed' AND e.segment_kind = 'all'
+WHERE e.metric = known_metric(metric) AND e.basis = 'exposed' AND e.segment_kind = 'all'
 QUALIFY e.as_of = max(e.as_of) OVER ()
 ORDER BY e.lift DESC NULLS LAST

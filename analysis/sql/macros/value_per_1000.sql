@@ -10,12 +10,17 @@ SELECT
     e.difference_high AS difference_high_minor,
     coalesce(r.reason, e.reason) AS reason,
     r.as_of
-FROM (SELECT experiment AS id) AS wanted
+FROM (SELECT known_experiment(experiment) AS id) AS wanted
 JOIN variant_results AS r ON r.experiment_id = wanted.id
 LEFT JOIN estimates AS e
     ON e.experiment_id = r.experiment_id AND e.as_of = r.as_of AND e.basis = r.basis AND e.segment_kind = r.segment_kind
     AND e.segment = r.segment AND e.metric = r.metric AND e.variant_id = r.variant_id
 WHERE r.basis = 'exposed' AND r.segment_kind = 'all'
-    AND r.metric = CASE rule WHEN 'cash' THEN 'value' ELSE 'value_' || rule END
+    AND r.metric = CASE rule
+        WHEN 'cash' THEN 'value'
+        WHEN 'uncapped' THEN 'value_uncapped'
+        WHEN 'annualised' THEN 'value_annualised'
+        ELSE error('rule must be cash, uncapped or annualised')
+    END
 QUALIFY r.as_of = max(r.as_of) OVER ()
 ORDER BY r.variant_id
