@@ -402,8 +402,8 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]
     return connection.sql(sql).pl().to_dicts()
 
 
-def test_there_are_ten_questions_a_cut_and_a_query_over_several_experiments() -> None:
-    assert len(queries_of("analysts.md")) == 12
+def test_there_are_ten_questions_two_cuts_and_a_query_over_several_experiments() -> None:
+    assert len(queries_of("analysts.md")) == 13
 
 
 @pytest.mark.parametrize("number", range(12))
