@@ -406,7 +406,7 @@ def test_there_are_ten_questions_two_cuts_and_a_query_over_several_experiments()
     assert len(queries_of("analysts.md")) == 13
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(13))
 def test_the_analysts_queries_have_answers(connection: duckdb.DuckDBPyConnection, number: int) -> None:
     assert rows(connection, queries_of("analysts.md")[number])
 
