@@ -455,7 +455,7 @@ def test_queries_after_askwell_query_answer(document: str, sql: str, connection:
 def test_the_one_line_questions_run(connection: duckdb.DuckDBPyConnection) -> None:
     text = (ROOT / "docs" / "analysts.md").read_text(encoding="utf-8")
     lines = re.findall(r"^\| `(FROM [^`]+)`", text, re.MULTILINE)
-    assert len(lines) == 8
+    assert len(lines) == 10
     for sql in lines:
         connection.sql(sql).pl()
 
