@@ -94,10 +94,11 @@ def describe_variants(
 
 @dataclass(frozen=True)
 class _Board:
-    """Statistics as arrays with one row a cell and one column a variant; strata carry an epoch each."""
+    """Statistics as arrays with one row a cell and one column a variant; each cell has a stratum for every epoch."""
 
     cells: int
     width: int
+    epochs: int
     registered: Booleans
     binary: Booleans
     ratio: Booleans
@@ -111,9 +112,8 @@ class _Board:
     def of(
         cls, cells: pl.DataFrame, rows: pl.DataFrame, numbered: pl.DataFrame, width: int, metrics: Mapping[str, Metric]
     ) -> _Board:
-        long = numbered.join(rows.select("cell", "variant_id", "column"), on=["cell", "variant_id"]).with_columns(
-            stratum=pl.struct("cell", "epoch").rank("dense").cast(pl.Int64) - 1
-        )
+        long = numbered.join(rows.select("cell", "variant_id", "column"), on=["cell", "variant_id"])
+        epoch = long["epoch"].rank("dense").cast(pl.Int64).to_numpy() - 1
         binary, ratio, turned = (
             cells["metric"].is_in([name for name, metric in metrics.items() if holds(metric)]).to_numpy()
             for holds in (
@@ -138,7 +138,8 @@ class _Board:
             ratio=ratio,
             turned=turned,
             cell=cell,
-            stratum=long["stratum"].to_numpy(),
+            epochs=int(epoch.max(initial=0)) + 1,
+            stratum=cell * (int(epoch.max(initial=0)) + 1) + epoch,
             column=long["column"].to_numpy(),
             values=values,
         )
@@ -158,7 +159,7 @@ class _Board:
         n = self.values["n"]
         seen = self.totals("n") > 0
         with np.errstate(divide="ignore", invalid="ignore"):
-            strata = int(self.stratum.max()) + 1
+            strata = self.cells * self.epochs
             harmonic = 1 / sum_by(self.stratum, 1 / n, strata)
             present = sum_by(self.stratum, (n > 0).astype(np.float64), strata)
             complete = present[self.stratum] == seen.sum(axis=1)[self.cell]
@@ -201,8 +202,8 @@ class _Board:
         chance, loss = np.full(shape, np.nan), np.full(shape, np.nan)
         reason = np.full(shape, "", dtype="<U32")
         seen = n > 0
-        pairs = np.unique(np.stack([self.cell, self.stratum], axis=1), axis=0)
-        epochs = np.bincount(pairs[:, 0], minlength=self.cells)
+        rows_of = np.bincount(self.stratum, minlength=self.cells * self.epochs)
+        epochs = (rows_of.reshape(self.cells, self.epochs) > 0).sum(axis=1)
         with np.errstate(invalid="ignore"):
             fewest = np.nanmin(np.where(seen, x, np.inf), axis=1)
             least = np.min(np.where(seen & ~np.isnan(mean), mean, np.inf), axis=1)
