@@ -206,7 +206,8 @@ def _placed(frame: pl.DataFrame, place: pl.DataFrame, tests: pl.DataFrame) -> pl
 def _board(
     place: pl.DataFrame, tests: pl.DataFrame, described: pl.DataFrame, compared: pl.DataFrame, closed: pl.DataFrame
 ) -> _Board:
-    shape = (tests.height, int(place["column"].to_numpy().max()) + 1)
+    # A single variant has a rival that nobody saw.
+    shape = (tests.height, max(int(place["column"].to_numpy().max()) + 1, 2))
 
     def matrix(frame: pl.DataFrame, name: str) -> Array:
         out = np.full(shape, np.nan)

@@ -120,6 +120,12 @@ ESTIMATES = ResultTable(
         "difference_per_1000": (pl.Float64, "(mean - mean_control) x 1,000."),
         "difference_low": (pl.Float64, "anytime_low x mean_control x 1,000."),
         "difference_high": (pl.Float64, "anytime_high x mean_control x 1,000."),
+        "difference_fixed_low": (
+            pl.Float64,
+            "Lower limit of difference_per_1000 at one registered look: Newcombe for rates, Welch for means. It needs no lift, and "
+            "stands where the control has nothing; absent for ratio metrics and where shares changed.",
+        ),
+        "difference_fixed_high": (pl.Float64, "Upper limit of the same interval."),
         "shrunk_log_ratio": (pl.Float64, "Posterior mean of log_ratio under N(0, tau^2): what to expect from here on."),
         "shrunk_sd": (pl.Float64, "Posterior standard deviation of log_ratio."),
         "tau": (

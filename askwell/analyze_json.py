@@ -218,6 +218,9 @@ class _Writer:
                 "estimate": number("difference_per_1000.estimate", "difference_per_1000", scale),
                 **interval("difference_per_1000", "difference_low", "difference_high", scale),
             },
+            "difference_per_1000_fixed": interval(
+                "difference_per_1000_fixed", "difference_fixed_low", "difference_fixed_high", scale
+            ),
             "chance_better": number("chance_better", "chance_better"),
             "expected_loss_per_1000": {
                 "variant": number("expected_loss_per_1000.variant", "loss_variant_per_1000", scale),

@@ -95,6 +95,11 @@ class Comparison:
         return Range(None if low is None else low * base * 1_000, None if high is None else high * base * 1_000)
 
     @property
+    def difference_at_one_look(self) -> Range:
+        """Range of the difference per 1,000 readers for one registered look, which needs no lift."""
+        return Range(self.number("difference_fixed_low"), self.number("difference_fixed_high"))
+
+    @property
     def lift_range(self) -> Range:
         """Range of the lift under the registered guarantee: anytime-valid, or that of a registered end."""
         kind = "planned" if self.has_registered_end else "anytime"

@@ -32,7 +32,7 @@ from analysis.inference.layout import (
 from analysis.inference.planned_end import COLUMNS as REGISTERED_END
 from analysis.inference.planned_end import with_registered_end
 from analysis.inference.prior_scale import with_scale
-from analysis.inference.results import Reason
+from analysis.inference.results import SMALLEST_P, Reason
 from analysis.inference.variants import describe_variants
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import ESTIMATES
@@ -301,7 +301,8 @@ def _compare(pairs: _Pairs) -> dict[str, pl.Series]:
     theta = np.where(shown, theta, np.nan)
     se = np.where(ranged, se, np.nan)
 
-    fixed_low, fixed_high, fixed_p, method = _fixed(pairs, theta, se, ranged, k_a, k_b)
+    fixed_low, fixed_high, fixed_p, method = _fixed(pairs, theta, se, ranged, reasons, k_a, k_b)
+    difference_low, difference_high = _difference(pairs, ranged, reasons)
     evidence = _evidence(pairs, theta, se, ranged, reasons)
     posterior = _posterior(pairs, theta, se, ranged, reasons, mean_a)
     anytime_low, anytime_high = _lift(evidence.low), _lift(evidence.high)
@@ -326,6 +327,8 @@ def _compare(pairs: _Pairs) -> dict[str, pl.Series]:
         "difference_per_1000": (mean_b - mean_a) * 1000,
         "difference_low": anytime_low * base,
         "difference_high": anytime_high * base,
+        "difference_fixed_low": difference_low * 1000,
+        "difference_fixed_high": difference_high * 1000,
         **posterior,
     }
     columns = {name: column(name, values) for name, values in numbers.items()}
@@ -383,7 +386,7 @@ def _reasons(pairs: _Pairs, mean_a: Array, mean_b: Array, se: Array, shareless: 
 
 
 def _fixed(
-    pairs: _Pairs, theta: Array, se: Array, ranged: Booleans, k_a: Array, k_b: Array
+    pairs: _Pairs, theta: Array, se: Array, ranged: Booleans, reasons: NDArray[np.str_], k_a: Array, k_b: Array
 ) -> tuple[Array, Array, Array, NDArray[np.str_]]:
     """Lift limits, p and method for one look on a registered day."""
     low, high = np.full(pairs.count, np.nan), np.full(pairs.count, np.nan)
@@ -391,7 +394,7 @@ def _fixed(
     method = np.full(pairs.count, "", dtype="<U16")
     # One look at one comparison: the division of alpha among variants belongs to the anytime interval.
     alpha = pairs.alpha
-    single = pairs.binary & (pairs.epochs == 1) & (pairs.xa + pairs.xb > 0)
+    single = pairs.binary & (pairs.epochs == 1) & (pairs.xa + pairs.xb > 0) & (reasons != Reason.NO_VARIATION)
     if single.any():
         stratum = np.flatnonzero(single[pairs.strata.row])
         where = pairs.strata.row[stratum]
@@ -420,7 +423,25 @@ def _fixed(
         low[rest] = np.expm1(theta[rest] - half[rest])
         high[rest] = np.expm1(theta[rest] + half[rest])
     low[single & (low <= -1)] = np.nan
-    return low, high, p, method
+    return low, high, np.maximum(p, SMALLEST_P), method
+
+
+def _difference(pairs: _Pairs, ranged: Booleans, reasons: NDArray[np.str_]) -> tuple[Array, Array]:
+    """Limits of the difference of means at one look, which needs no ratio: not numbers where shares changed."""
+    low, high = np.full(pairs.count, np.nan), np.full(pairs.count, np.nan)
+    strata = pairs.strata
+    without_lift = (reasons == Reason.CONTROL_MEAN_ZERO) & (pairs.xb >= FEWEST_CONTRIBUTORS)
+    known = (
+        (pairs.epochs == 1) & ~pairs.ratio & np.where(pairs.binary, reasons != Reason.NOT_SENT, ranged | without_lift)
+    )
+    part = np.flatnonzero(known[strata.row])
+    row = strata.row[part]
+    na, nb, alpha = strata.na[part], strata.nb[part], pairs.alpha[row]
+    rates = proportions.newcombe_difference(strata.xa[part], na, strata.xb[part], nb, alpha)
+    mean = means.welch(na, strata.s1a[part], strata.s2a[part], nb, strata.s1b[part], strata.s2b[part], alpha)
+    is_rate = pairs.binary[row]
+    low[row], high[row] = np.where(is_rate, rates[0], mean.low), np.where(is_rate, rates[1], mean.high)
+    return low, high
 
 
 def _evidence(
@@ -430,7 +451,7 @@ def _evidence(
     log_e, low, high = (np.full(pairs.count, np.nan) for _ in range(3))
     priors = sequential.Priors.choose(pairs.guardrail, pairs.smallest_effect)
     strata = pairs.strata
-    exact = pairs.binary & (pairs.epochs > 0) & (reasons != Reason.NO_PLANNED_SHARE)
+    exact = pairs.binary & (pairs.epochs > 0) & ~np.isin(reasons, (Reason.NO_PLANNED_SHARE, Reason.NO_VARIATION))
     single = exact & (pairs.epochs == 1)
     stratum = np.flatnonzero(single[strata.row])
     for begin in range(0, stratum.size, _CHUNK):

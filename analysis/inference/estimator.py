@@ -14,7 +14,7 @@ import numpy as np
 from analysis.inference import means, proportions, sequential
 from analysis.inference.arrays import Array
 from analysis.inference.layout import FEWEST_CONTRIBUTORS
-from analysis.inference.results import Interval, LiftEstimate, NotEstimable, Reason
+from analysis.inference.results import SMALLEST_P, Interval, LiftEstimate, NotEstimable, Reason
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def score_ratio(
         se=se,
         interval=_lift_interval(log_low, log_high, level, "fixed"),
         method="score_ratio",
-        p=float(proportions.score_p(control.x, control.n, variant.x, variant.n)[0]),
+        p=max(float(proportions.score_p(control.x, control.n, variant.x, variant.n)[0]), SMALLEST_P),
     )
 
 
@@ -155,7 +155,7 @@ def _of_means(
         return LiftEstimate(theta, se, interval, name, log_e=float(evidence.log_e[0]))
     low, high = found.interval(alpha) if name == "log_t" else found.normal_interval(alpha)
     df = found.df if name == "log_t" else np.array([np.inf])
-    p = float(2 * means.t_cdf(df, -abs(theta) / se)[0])
+    p = max(float(2 * means.t_cdf(df, -abs(theta) / se)[0]), SMALLEST_P)
     return LiftEstimate(theta, se, _lift_interval(low, high, level, "fixed"), name, p=p)
 
 

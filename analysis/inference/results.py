@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Smallest p that is reported: below it lies what a float cannot tell from 0, and no p is 0.
+SMALLEST_P = 1e-300
+
 
 class Reason(StrEnum):
     """Why a number is absent. The code stands in the `reason` column of the result tables."""

@@ -211,7 +211,8 @@ class _Board:
         few = chosen & self.binary & (epochs == 1) & (fewest < bayesian.FEWEST_CONVERSIONS)
         any_x = np.nansum(x, axis=1) > 0
         cases = (
-            (chosen & ~seen[:, 0], Reason.NO_EXPOSURE),
+            # A single variant is the best of nothing.
+            (chosen & (~seen[:, 0] | (seen.sum(axis=1) < 2)), Reason.NO_EXPOSURE),
             (chosen & ~any_x & ~no_spread, Reason.NO_CONVERSIONS_YET),
             (chosen & ~self.binary & no_spread, Reason.NO_SPREAD),
             (chosen & ~self.binary & (fewest < FEWEST_CONTRIBUTORS), Reason.TOO_FEW_GIFTS),

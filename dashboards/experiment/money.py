@@ -147,11 +147,20 @@ def difference_cell(comparison: Comparison | None, spoken: Voice, arm: Arm, axis
         return Cell(spoken.say("Not known"), reason)
     within, text = comparison.difference_range, spoken.difference(comparison.metric, comparison.difference)
     if not within.is_known:
-        return Cell(text, reason_words(comparison.reason, spoken))
+        return Cell(text, _without_lift(comparison, spoken))
     said = spoken.difference_range(comparison.metric, within)
     label = spoken.say("{name}: {value}, range {range}", name=plain(arm.variant.label), value=text, range=said)
     drawn = svg.strip(axis, arm.token, comparison.difference, within, label)
     return Cell(text, said, strip=drawn, axis=svg.same_axis(named))
+
+
+def _without_lift(comparison: Comparison, spoken: Voice) -> str:
+    """Why there is no range for daily looks, with that of a single look where the control has nothing to be compared with."""
+    reason, once = reason_words(comparison.reason, spoken), comparison.difference_at_one_look
+    if comparison.reason not in ("control_mean_zero", "no_conversion_in_control") or not once.is_known:
+        return reason
+    within = spoken.difference_range(comparison.metric, once)
+    return spoken.say("{reason} At a single look the difference is {range}.", reason=reason, range=within)
 
 
 def _value_rule(reading: Reading, spoken: Voice) -> str:

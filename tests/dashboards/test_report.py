@@ -269,15 +269,19 @@ def test_the_steps_of_the_split_add_up_to_the_difference_in_settled_value() -> N
 
 
 def test_every_code_of_the_rule_is_said_in_words() -> None:
+    import inspect
     import re
-    from pathlib import Path
 
     from analysis import decisions
     from dashboards.phrasing.verdicts import _DECISION_STEPS
 
-    source = Path(decisions.__file__).read_text(encoding="utf-8")
-    codes = set(re.findall(r'(?:reasons|early|vetoes)(?:\.append\(| \+= \[)f?"([a-z_]+)', source))
-    assert codes
+    rules = (decisions._judged, decisions._reasons, decisions._time_left)
+    source = "".join(inspect.getsource(rule) for rule in rules)
+    codes = set(re.findall(r'(?:pl\.lit\(|pl\.format\(|, )"([a-z]+(?:_[a-z]+)+)(?::\{\})?"', source)) - {
+        "best_bet",
+        "broken_metric",
+    }
+    assert {"trust_passed", "guardrail_broken", "too_few_days", "loss_unknown", "registered_end_reached"} <= codes
     assert codes <= set(_DECISION_STEPS)
 
 

@@ -23,6 +23,8 @@ SELECT
         CASE WHEN NOT is_told THEN difference_per_1000 END AS difference_per_1000,
         CASE WHEN NOT is_told THEN difference_low END AS difference_low,
         CASE WHEN NOT is_told THEN difference_high END AS difference_high,
+        CASE WHEN NOT is_told THEN difference_fixed_low END AS difference_fixed_low,
+        CASE WHEN NOT is_told THEN difference_fixed_high END AS difference_fixed_high,
         CASE WHEN NOT is_told THEN shrunk_log_ratio END AS shrunk_log_ratio,
         CASE WHEN NOT is_told THEN shrunk_sd END AS shrunk_sd,
         CASE WHEN NOT is_told THEN chance_better END AS chance_better,
