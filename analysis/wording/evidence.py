@@ -9,13 +9,14 @@ Arms are compared inside blocks; a test may have several (`nesting.py`). Cluster
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from analysis.inference.arrays import Array, as_arrays, root, sum_by
+from analysis.inference.arrays import Array, as_arrays, sum_by
 from analysis.wording.nesting import Nesting
 
 #: Below so many conversions in the median arm the log form is biased, and the Poisson form is used.
@@ -134,19 +135,29 @@ def regress(
         coefficient = bread @ (inner.T @ (weight * outcome))
         return coefficient, outcome - inner @ coefficient, bread, weighted
 
-    def excess(extra: float) -> float:
-        _, residual, _, _ = fit(extra)
-        return float((residual**2 / (spread + extra)).sum()) - left
-
     if sigma2 is None:
-        sigma2 = 0.0
-        if left > 0 and excess(0.0) > 0:
-            width = float(np.var(values)) + float(spread.max())
-            while excess(width) > 0:
-                width *= 2
-            sigma2 = root(excess, 0.0, width)
+        sigma2 = _unexplained(lambda extra: fit(extra)[1], spread, left)
     coefficient, residual, bread, weighted = fit(sigma2)
     return _effects(arms, coefficient, bread, weighted * residual[:, None], sigma2, "log_rate")
+
+
+def _unexplained(residuals: Callable[[float], Array], spread: Array, left: int) -> float:
+    """The variance at which the weighted residual sum of squares Q is its degrees of freedom; 0 where Q(0) is less.
+
+    Newton steps on 1/Q, which is nearly straight and bends away from the root, so that steps from 0 do not pass it; the
+    slope of Q is -sum w^2 r^2, as the coefficients are those that make Q least.
+    """
+    sigma2 = 0.0
+    for _ in range(60 if left > 0 else 0):
+        weight, square = 1 / (spread + sigma2), residuals(sigma2) ** 2
+        q = float(weight @ square)
+        step = q * (q / left - 1) / float(weight**2 @ square) if q > 0 else 0.0
+        if sigma2 + step <= 0:
+            return 0.0
+        sigma2 += step
+        if abs(step) <= 1e-12 * sigma2:
+            break
+    return sigma2
 
 
 def _effects(arms: _Arms, coefficient: Array, bread: Array, score: Array, sigma2: float, method: str) -> WordingEffects:

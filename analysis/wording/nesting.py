@@ -59,7 +59,8 @@ class Nesting:
         """Rows (n, columns) less the weighted mean of their block."""
         w = np.ones(self.block.size) if weight is None else weight
         total = sum_by(self.block, w, self.blocks)
-        return rows - (self.sums(rows * w[:, None]) / total[:, None])[self.block]
+        mean = self.sums(rows * w[:, None]) / total[:, None]
+        return rows - np.repeat(mean, np.diff(self.starts, append=self.block.size), axis=0)
 
     def ranges(self, rows: Array) -> Array:
         """Largest less smallest value inside blocks, shape (blocks, columns)."""

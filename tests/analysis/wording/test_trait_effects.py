@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 
 from analysis.inference.pooling import spread_between_arms
+from analysis.wording.findings import Findings, find
 from analysis.wording.lexicon import lexicon
+from analysis.wording.past import imported_past
+from analysis.wording.past_tests import read_past_tests
 from analysis.wording.prediction import NotJudged, OutOfSample, out_of_sample
 from analysis.wording.trait_effects import Unknown, earlier_tests, shrink, trait_effects
-from analysis.wording.traits import code_texts
 
 UPWORTHY = Path(__file__).parents[4] / "shared" / "data" / "upworthy_half.parquet"
 
@@ -130,6 +132,18 @@ def test_tests_that_varied_a_trait_alone_are_estimated_by_themselves() -> None:
     assert row(trait_effects(few, ["a", "b", "length"], slack={"length": 1.0}).table, "a")["alone_lift"] is None
 
 
+def test_a_test_of_several_blocks_is_one_test() -> None:
+    """Copying each test as a second block adds no test, and makes no range narrower."""
+    arms = past(80, {"thanks": 0.2}, seed=17).with_columns(block_id="test_id")
+    twice = pl.concat([arms, arms.with_columns(block_id=pl.col("block_id") + "|again")])
+    once, doubled = (row(trait_effects(one, ["thanks"]).table, "thanks") for one in (arms, twice))
+    naive = row(trait_effects(twice.with_columns(test_id="block_id"), ["thanks"]).table, "thanks")
+    assert doubled["tests_varying"] == once["tests_varying"]
+    assert doubled["tests_better"] == once["tests_better"]
+    assert doubled["se"] == pytest.approx(once["se"], rel=0.02)
+    assert naive["se"] == pytest.approx(once["se"] / np.sqrt(2), rel=0.05)  # type: ignore[operator]
+
+
 def test_tests_in_which_nobody_gave_teach_nothing_and_stop_nothing() -> None:
     arms = past(40, {"thanks": 0.5}, seed=3, per_arm=0)
     assert arms["conversions"].sum() == 0
@@ -220,35 +234,43 @@ def test_spread_between_arms_is_recovered() -> None:
     assert spread_between_arms(y * 0.1, variance, test) == 0
 
 
-@pytest.mark.skipif(not UPWORTHY.exists(), reason="needs the Upworthy archive beside the checkout")
-def test_published_signs_on_real_headlines() -> None:
+@pytest.fixture(scope="module")
+def headlines() -> Findings:
+    if not UPWORTHY.exists():
+        pytest.skip("needs the Upworthy archive beside the checkout")
+    return find(imported_past({"archive": read_past_tests(UPWORTHY).arms}))
+
+
+def test_published_signs_on_real_headlines(headlines: Findings) -> None:
     """Gligoric et al. 2023: first person plural down, third person singular up, longer up. Robertson et al. 2023:
     positive words down. And an honest figure out of sample: modest, above chance, calibrated."""
-    rows = pl.read_parquet(UPWORTHY).filter(pl.col("impressions") > 100)
-    arms = (
-        rows.with_columns(
-            test_id=pl.concat_str("clickability_test_id", "eyecatcher_id", separator="|", ignore_nulls=True)
-        )
-        .group_by("test_id", "headline")
-        .agg(readers=pl.col("impressions").sum(), conversions=pl.col("clicks").sum(), week=pl.col("test_week").min())
-        .filter(pl.len().over("test_id") > 1)
-        .sort("test_id", "headline")
-        .with_columns(ended=pl.date(pl.col("week") // 100, 1, 1) + pl.duration(days=7 * (pl.col("week") % 100)))
-    )
-    assert (arms.height, arms["test_id"].n_unique()) == (5_487, 1_309)
-    coded = code_texts(arms["headline"]).drop("amount_asked")
-    table = trait_effects(pl.concat([arms, coded], how="horizontal"), coded.columns).table
+    found = headlines.outcomes["conversion"]
+    assert (found.effects.tests, found.effects.arms, headlines.left_out) == (1_146, 4_988, 281)
     signs = {
-        name: row(table, name) for name in ("first_plural", "third_singular", "length", "positive_words", "question")
+        name: row(found.effects.table, name)
+        for name in ("first_plural", "third_singular", "length", "positive_words", "question")
     }
     assert signs["first_plural"]["high"] < 0  # type: ignore[operator]
     assert signs["third_singular"]["low"] > 0  # type: ignore[operator]
     assert signs["length"]["low"] > 0  # type: ignore[operator]
     assert signs["positive_words"]["high"] < 0  # type: ignore[operator]
     assert signs["question"]["high"] < 0  # type: ignore[operator]
-    judged = out_of_sample(pl.concat([arms, coded], how="horizontal"), coded.columns)
-    assert isinstance(judged, OutOfSample)
-    assert judged.predicts
-    assert 0.52 < judged.accuracy.value < 0.60
-    assert judged.slope.low < 1 < judged.slope.high
+    assert isinstance(found.judged, OutOfSample)
+    assert found.judged.predicts
+    assert 0.52 < found.judged.accuracy.value < 0.60
+    assert found.judged.slope.low < 1 < found.judged.slope.high
     assert lexicon("en").version == 1, "a new version of the lexicon: look at the figures above again"
+
+
+def test_real_headlines_with_traits_shuffled_inside_tests_predict_nothing(headlines: Findings) -> None:
+    """Eight ranges of 95 %: fewer than six that hold one half would come once in 170 times."""
+    names = [trait.id for trait in headlines.traits]
+    ordered = headlines.arms.sort("block_id", maintain_order=True)
+    held = 0
+    for seed in range(8):
+        draw = pl.Series(np.random.default_rng(seed).random(ordered.height))
+        order = ordered.select("block_id").with_row_index("row").with_columns(draw=draw).sort("block_id", "draw")["row"]
+        judged = out_of_sample(ordered.with_columns(ordered.select(names)[order]), names)
+        assert isinstance(judged, OutOfSample)
+        held += judged.accuracy.low <= 0.5 <= judged.accuracy.high
+    assert held >= 6
