@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
-from analysis.wording.differences import PartDifference
+from analysis.wording.differences import PartDifference, Piece
 from dashboards.phrasing.verdicts import Badge
 
 
@@ -119,9 +119,9 @@ class Example:
     """
 
     headline: str
-    text: PartDifference
+    pieces: tuple[Piece, ...]
     result: str
-    other: PartDifference
+    other: str
     other_result: str
     test: str
     is_long: bool = False

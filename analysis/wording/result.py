@@ -144,6 +144,7 @@ def _prediction(pool: Findings, place: int, outcome: str, found: OutcomeFindings
         "method": found.effects.method,
         "sigma2": found.effects.sigma2,
         "median_conversions": counted["conversions"].median(),
+        "median_rate": (counted["conversions"] / counted["readers"]).median(),
     }
     judged = found.judged
     if isinstance(judged, NotJudged):

@@ -88,6 +88,7 @@ WORDING_PREDICTION = ResultTable(
         "method": (pl.String, "`log_rate`, `poisson` or `log_value`; absent where no trait could be estimated."),
         "sigma2": (pl.Float64, "Variance of the log outcome between wordings of a test that traits leave unexplained."),
         "median_conversions": (pl.Float64, "Conversions of the wording in the middle."),
+        "median_rate": (pl.Float64, "Conversion rate of the wording in the middle."),
         "reason": (
             pl.String,
             "Why nothing is judged out of sample: `no_dates`, `too_few_tests`, `no_traits`, `too_many_surfaces`; absent else.",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from analysis.wording.differences import PartDifference, part_difference
+from analysis.wording.differences import part_difference
 from analysis.wording.result import WordingResult
 from dashboards.blocks import Example, Examples, Section, TraitExamples
 from dashboards.phrasing.voice import Voice
@@ -38,7 +36,7 @@ def playbook_section(known: WordingResult, spoken: Voice) -> Section | None:
             TraitExamples(
                 trait_name(row, spoken),
                 say(STATUS[str(row["status"])][0]),
-                *(None if pair is None else _example(pair, spoken) for pair in sides),
+                *(None if pair is None else _example(pair, str(row["unit"]) == "present", spoken) for pair in sides),
             )
         )
     return Section(
@@ -50,19 +48,23 @@ def playbook_section(known: WordingResult, spoken: Voice) -> Section | None:
     )  # fmt: skip
 
 
-def _example(pair: Row, spoken: Voice) -> Example:
-    first, second = (str(pair[side])[:LONGEST] for side in ("with_text", "without_text"))
-    difference = part_difference("body", second, first)
-    kept = tuple(piece for piece in difference.pieces if piece.kind != "replaced")
+def _example(pair: Row, is_switch: bool, spoken: Voice) -> Example:
+    say, (first, second) = spoken.say, (str(pair[side])[:LONGEST] for side in ("with_text", "without_text"))
+    value = spoken.percent(number(pair, "lift"), plus=True)
+    results = {"result": _result(pair, "with", spoken)}, {"result": _result(pair, "without", spoken)}
+    said = (
+        (say("{value} against the text without it", value=value), say("With it: {result}", **results[0]), say("Without: {result}", **results[1]))
+        if is_switch
+        else (say("{value} against the text with less", value=value), say("With more: {result}", **results[0]), say("With less: {result}", **results[1]))
+    )  # fmt: skip
+    pieces = part_difference("body", second, first).pieces
     return Example(
-        headline=spoken.say(
-            "{value} against the text without it", value=spoken.percent(number(pair, "lift"), plus=True)
-        ),
-        text=replace(difference, pieces=kept),
-        result=_result(pair, "with", spoken),
-        other=PartDifference("body", tuple(part_difference("body", second, second).pieces)),
-        other_result=_result(pair, "without", spoken),
-        test=spoken.say("Test {test}", test=plain(str(pair["test_id"]), 60)),
+        headline=said[0],
+        pieces=tuple(piece for piece in pieces if piece.kind != "replaced"),
+        result=said[1],
+        other=second,
+        other_result=said[2],
+        test=say("Test {test}", test=plain(str(pair["test_id"]), 60)),
         is_long=max(len(first), len(second)) > FOLDED,
     )
 

@@ -129,6 +129,7 @@ def _trait_table(
     for row in rows:
         status, meaning = STATUS[str(row["status"])]
         expected = say("seen: {value}", value=spoken.percent(number(row, "lift"), plus=True))
+        of_readers = _of_readers(row, known, spoken)
         made.append(
             TableRow(
                 Cell(trait_name(row, spoken), _unit(row, spoken)),
@@ -136,6 +137,7 @@ def _trait_table(
                     Cell(say(status), f"{say(meaning)}; {_q(row, spoken)}"),
                     Cell(spoken.percent(number(row, "shrunk_lift"), plus=True), expected + _before(row, previous, spoken)),
                     Cell(spoken.percent_range(interval(row)), say("one new pair: {range}", range=spoken.percent_range(interval(row, "pair_low", "pair_high")))),
+                    *((of_readers,) if of_readers else ()),
                     Cell(spoken.count(number(row, "tests_varying")), say("more in {better}, less in {worse}; alone in {alone}", better=spoken.count(number(row, "tests_better")), worse=spoken.count(number(row, "tests_worse")), alone=spoken.count(number(row, "tests_alone")))),
                     Cell(_confounding(row, names, spoken), _alone(row, spoken), weak=True),
                 ),
@@ -143,9 +145,28 @@ def _trait_table(
         )  # fmt: skip
     return Table(
         caption,
-        (Column(say("Trait")), Column(say("Status")), Column(say("To expect"), "", "number"), Column(say("Range")), Column(say("Tests that varied it")), Column(say("Came with"))),
+        (Column(say("Trait")), Column(say("Status")), Column(say("To expect"), "", "number"), Column(say("Range"), "", "number"), *_readers_column(rows, known, spoken), Column(say("Tests that varied it")), Column(say("Came with"))),
         tuple(made),
     )  # fmt: skip
+
+
+def _of_readers(row: Row, known: WordingResult, spoken: Voice) -> Cell | None:
+    """The effect in readers, at the rate of the wording in the middle; None for money, which has no such count."""
+    rate = known.outcome()["median_rate"]
+    if row["outcome"] != "conversion" or not isinstance(rate, float):
+        return None
+    low, middle, high = (100_000 * rate * number(row, column) for column in ("low", "shrunk_lift", "high"))
+    return Cell(
+        spoken.decimal(middle, 0, plus=True),
+        spoken.say("{low} to {high}", low=spoken.decimal(low, 0, plus=True), high=spoken.decimal(high, 0, plus=True)),
+    )
+
+
+def _readers_column(rows: Sequence[Row], known: WordingResult, spoken: Voice) -> tuple[Column, ...]:
+    if not rows or _of_readers(rows[0], known, spoken) is None:
+        return ()
+    rate = spoken.count(100_000 * number(known.outcome(), "median_rate"))
+    return (Column(spoken.say("Of 100,000 readers"), spoken.say("where {rate} is usual", rate=rate), "number"),)
 
 
 def _before(row: Row, previous: Mapping[str, Row], spoken: Voice) -> str:
@@ -173,7 +194,7 @@ def _alone(row: Row, spoken: Voice) -> str:
     if row["alone_lift"] is None:
         return ""
     return spoken.say(
-        "Varied alone: {value}, range {range}. This much may be called its effect.",
+        "Varied alone: {value}, range {range}; only this may be called its effect.",
         value=spoken.percent(number(row, "alone_lift"), plus=True),
         range=spoken.percent_range(interval(row, "alone_low", "alone_high")),
     )
