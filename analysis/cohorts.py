@@ -33,6 +33,7 @@ COHORT_TABLES: dict[str, tuple[str, ...]] = {
     "outcome_changes": ("readers",),
     "refund_changes": ("refunds", "taken_minor"),
     "pageview_cells": ("readers",),
+    "history_cells": ("readers", "x", "s1", "s2"),
     "measure_changes": ("x", "s1", "s2", "d1", "d2", "sd"),
     "measure_coverage": ("days", "days_sent"),
     "left_out_readers": ("readers",),
@@ -56,6 +57,7 @@ INPUTS: dict[str, tuple[str, bool]] = {
     "contributions": ("contributions", True),
     "payment_details": ("payment_details", False),
     "earlier_contributions": ("contributions", False),
+    "earlier_visits": ("daily_visits", True),
     "own_daily_exposures": ("daily_exposures", False),
     "own_daily_visits": ("daily_visits", False),
 }
@@ -65,6 +67,10 @@ INPUT_TABLES = tuple(dict.fromkeys(table for table, _ in INPUTS.values()))
 
 #: Contributions before the experiment and in it: who was giving already.
 EARLIER = "earlier_contributions"
+#: Visits before the experiment and in it, where they are a covariate.
+EARLIER_VISITS = "earlier_visits"
+#: Days before a reader's first exposure whose visits are a covariate.
+HISTORY_DAYS = 28
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62
@@ -73,7 +79,7 @@ _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 @dataclass(frozen=True)
 class Count:
-    """An experiment to count, up to which day, and the parts that it reads, by table (and by `EARLIER`)."""
+    """An experiment to count, up to which day, and the parts that it reads, by table (and by `EARLIER`, `EARLIER_VISITS`)."""
 
     experiment: Experiment
     counted_to: date
@@ -161,8 +167,18 @@ def added_up(table: str, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def guards_pageviews(experiment: Experiment) -> bool:
-    """True where the experiment registers the guardrail for which visits are counted."""
-    return any(guardrail.metric == "pageviews" for guardrail in experiment.guardrails)
+    """True where the experiment registers the guardrail for which visits are counted, or visits as a covariate of it."""
+    return history_days(experiment) > 0 or any(guardrail.metric == "pageviews" for guardrail in experiment.guardrails)
+
+
+def history_days(experiment: Experiment) -> int:
+    """Days before a reader's first exposure that are read: none where visits are no covariate."""
+    return HISTORY_DAYS if "visits_before" in experiment.covariates else 0
+
+
+def visits_from(experiment: Experiment) -> date:
+    """The first day whose visits the experiment reads."""
+    return experiment.starts - timedelta(days=history_days(experiment))
 
 
 def last_counted_day(experiment: Experiment, settings: Settings, as_of: date) -> date:
@@ -208,6 +224,7 @@ def _counted_experiments(batch: Sequence[Count], settings: Settings) -> pl.DataF
                 settings.outcomes.refund_days * 24 * _MICROSECONDS_PER_HOUR,
                 one.experiment.exposure == "inserted",
                 guards_pageviews(one.experiment),
+                history_days(one.experiment),
                 settings.reader_rules(one.experiment).left_out,
             )
             for code, one in enumerate(batch)
@@ -222,6 +239,7 @@ def _counted_experiments(batch: Sequence[Count], settings: Settings) -> pl.DataF
             "refund_us": pl.Int64,
             "is_inserted": pl.Boolean,
             "counts_pageviews": pl.Boolean,
+            "history_days": pl.Int32,
             "left_out": pl.Int32,
         },
         orient="row",

@@ -23,12 +23,14 @@ from analysis.outcomes import DEFINITIONS, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
 from analysis.registry import Experiment, catalogue, guardrails, plans, shares
 from analysis.result_tables import (
+    ADJUSTED_ESTIMATES,
     ARRIVALS,
     CHECKS,
     COHORTS,
     DECISIONS,
     ESTIMATES,
     FUNNEL,
+    RESULT_TABLES,
     SPECIAL_READERS,
     STRANGERS,
     SUFFICIENT_STATISTICS,
@@ -37,7 +39,7 @@ from analysis.result_tables import (
 )
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, fingerprint
-from analysis.sufficient import EXPOSURE_COUNT_SCHEMA, cohort_statistics
+from analysis.sufficient import CLASS_SCHEMA, DAILY_ARRIVAL_SCHEMA, EXPOSURE_COUNT_SCHEMA, cohort_statistics
 from analysis.wording.catalogue import APPEAL_PARTS, appeal_parts
 from analysis.wording.tables import PAST_ARMS, WORDING_EFFECTS, WORDING_TABLES
 
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 #: Tables that a step leaves for the steps after it.
 _STATISTICS = "sufficient_statistics"
 _EXPOSURE_COUNTS = "exposure_counts"
+_DAILY_ARRIVALS = "daily_arrivals"
+_CLASSES = "reader_classes"
 _DAILY_READERS = "daily_readers"
 _MARKS = "definition_marks"
 _FIRST_PLANS = "first_plans"
@@ -88,8 +92,8 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
         )
     inputs = fingerprint(
         DEFINITIONS,
-        list(ESTIMATES.schema),
         list(COHORTS.schema),
+        [list(table.schema) for table in RESULT_TABLES],
         as_of,
         warehouse.settings.publisher,
         warehouse.settings.outcomes,
@@ -118,6 +122,8 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
         {
             _STATISTICS: cohorts.statistics,
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
+            _CLASSES: cohorts.classes,
+            _DAILY_ARRIVALS: cohorts.daily_arrivals,
             _DAILY_READERS: cohorts.daily_readers,
             ARRIVALS.name: cohorts.arrivals,
             COHORTS.name: cohorts.cohorts,
@@ -133,12 +139,15 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
 
 def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
     """Keep estimates, variant results and trust checks of the edition; return the estimates (schema `ESTIMATES`)."""
+    from analysis.inference.adjusted import adjusted_estimates
     from analysis.inference.estimates import describe_variants, estimate
     from analysis.inference.prior_scale import learned_scales
     from analysis.trust import run_checks
 
     statistics = edition_table(warehouse, edition, _STATISTICS, SUFFICIENT_STATISTICS.schema)
     counts = edition_table(warehouse, edition, _EXPOSURE_COUNTS, EXPOSURE_COUNT_SCHEMA)
+    classes = edition_table(warehouse, edition, _CLASSES, CLASS_SCHEMA)
+    arrivals = edition_table(warehouse, edition, _DAILY_ARRIVALS, DAILY_ARRIVAL_SCHEMA)
     special = edition_table(warehouse, edition, SPECIAL_READERS.name, SPECIAL_READERS.schema)
     tied = edition_table(warehouse, edition, TIED_GIFTS.name, TIED_GIFTS.schema)
     plan, share = _held_plans(warehouse, experiments, edition), shares(experiments, warehouse.settings.zone)
@@ -151,9 +160,18 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         edition,
         {
             ESTIMATES.name: estimates,
+            ADJUSTED_ESTIMATES.name: adjusted_estimates(classes, plan, share, metrics=metrics),
             VARIANT_RESULTS.name: describe_variants(statistics, plan, share, scales=scales, metrics=metrics),
             CHECKS.name: run_checks(
-                counts, statistics, estimates, plan, share, special=special, tied=tied, metrics=metrics
+                counts,
+                statistics,
+                estimates,
+                plan,
+                share,
+                arrivals=arrivals,
+                special=special,
+                tied=tied,
+                metrics=metrics,
             ),
         },
     )
@@ -237,7 +255,17 @@ def results(
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (ESTIMATES, VARIANT_RESULTS, CHECKS, DECISIONS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
+        for table in (
+            ESTIMATES,
+            ADJUSTED_ESTIMATES,
+            VARIANT_RESULTS,
+            CHECKS,
+            DECISIONS,
+            FUNNEL,
+            SPECIAL_READERS,
+            TIED_GIFTS,
+            STRANGERS,
+        )
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]
@@ -264,6 +292,7 @@ def results(
                 edition=stamp,
                 audience=audience,
                 estimates=cut[ESTIMATES.name],
+                adjusted_estimates=cut[ADJUSTED_ESTIMATES.name],
                 variant_results=cut[VARIANT_RESULTS.name],
                 checks=cut[CHECKS.name],
                 funnel=cut[FUNNEL.name],

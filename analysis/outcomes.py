@@ -19,13 +19,16 @@ import polars as pl
 from analysis.cohorts import (
     COHORT_TABLES,
     EARLIER,
+    EARLIER_VISITS,
     INPUT_TABLES,
     Common,
     Count,
     Engine,
     guards_pageviews,
+    history_days,
     last_counted_day,
     over,
+    visits_from,
 )
 from analysis.contract import Kind
 from analysis.duckdb_engine import DuckDBEngine
@@ -262,7 +265,8 @@ def _stale(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date,
     for experiment in experiments:
         if experiment.starts > as_of:
             continue
-        if experiment.id in current and any(experiment.starts < day for day in kept.values()):
+        first = {"daily_visits": visits_from(experiment)}
+        if experiment.id in current and any(first.get(table, experiment.starts) < day for table, day in kept.items()):
             continue  # rows it was computed from are gone; its results stay
         due = _Due.of(experiment, common, as_of, parts, touched.get(experiment.id, ""))
         if current.get(experiment.id) != due.mark:
@@ -291,6 +295,9 @@ class _Due:
             for table, found in parts.items()
             if _reads(experiment, table)
         }
+        visits = visits_from(experiment).isoformat()
+        earlier = parts["daily_visits"] if history_days(experiment) else []
+        own[EARLIER_VISITS] = [part for part in earlier if visits <= part.scope <= last]
         own[EARLIER] = [part for part in parts["contributions"] if gifts_from <= part.scope <= last]
         mark = fingerprint(
             DEFINITIONS,
@@ -303,6 +310,7 @@ class _Due:
             experiment.epochs(settings.zone),
             [variant.id for variant in experiment.variants],
             guards_pageviews(experiment),
+            *([history_days(experiment)] if history_days(experiment) else []),
             [(name, one.model_dump_json()) for name, one in experiment.measured.items()],
             experiment.primary_metric in experiment.measured,
             settings.outcomes.monthly_retention,

@@ -11,6 +11,7 @@ import polars as pl
 
 from analysis.contract import DAY, Kind, stored_columns
 from analysis.result_tables import (
+    ADJUSTED_ESTIMATES,
     CHECKS,
     DECISIONS,
     ESTIMATES,
@@ -124,6 +125,7 @@ PUBLISHER = ResultTable(
 KEPT_FOR_EVER = (
     SUFFICIENT_STATISTICS,
     ESTIMATES,
+    ADJUSTED_ESTIMATES,
     VARIANT_RESULTS,
     CHECKS,
     DECISIONS,

@@ -30,6 +30,7 @@ Slug = Annotated[
 ]
 Surface = Literal["donation", "paywall", "membership", "registration"]
 Exposure = Literal["eligible", "inserted", "viewed"]
+Covariate = Literal["visits_before", "device", "reader_type"]
 SURFACES: tuple[str, ...] = ("donation", "paywall", "membership", "registration")
 
 #: Variants are kept in four bits of the packed first exposure (`sql/daily_exposures.sql`).
@@ -134,6 +135,8 @@ class Experiment(Section):
             after which nothing more is said).
         planned_information: With `planned`, the information 1/se^2 of the log ratio at the end; None takes what sees the
             smallest effect with a power of 80 %.
+        covariates: What was known of readers before they were asked, by which the comparison is told once more with less noise:
+            `visits_before` (for pageviews), `device`, `reader_type`.
         loss_threshold: Largest expected loss, as a share of the control's value, at which a wording is used.
         secondary_metrics: Metrics to compute besides those that decide, guard, or belong to the surface.
         metrics: The team's own metrics by name: those of this file, and those of the settings once the registry has
@@ -160,6 +163,7 @@ class Experiment(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     guarantee: Literal["anytime", "planned"] = "anytime"
     planned_information: Annotated[float, Field(gt=0, lt=1e12)] | None = None
+    covariates: tuple[Covariate, ...] = ()
     loss_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.002
     minimum_days: Annotated[int, Field(ge=1)] = 7
     minimum_contributors: Annotated[int, Field(ge=1)] = 100
@@ -184,6 +188,8 @@ class Experiment(Section):
             )
         if self.guarantee == "anytime" and self.planned_information is not None:
             raise ValueError('planned_information belongs to guarantee = "planned"')
+        if len(set(self.covariates)) < len(self.covariates):
+            raise ValueError("covariates: each may stand once")
         shared: Shared = info.context or NOTHING_SHARED
         self._metrics_known(shared.metrics)
         self._traits_known(shared.traits)

@@ -158,6 +158,11 @@ VARIANT_RESULTS = ResultTable(
         "rate_high": (pl.Float64, "Upper 95 % Wilson limit of x / n (one look)."),
         "chance_best": (pl.Float64, "Posterior chance to be the best of all variants; primary metric, segment `all`."),
         "expected_loss_per_1000": (pl.Float64, "Posterior expected loss against the best of all variants; as above."),
+        "advised_share": (
+            pl.Float64,
+            "Share of readers advised for a next epoch: the chance to be the best, 5 % at least; as above. Never applied by itself.",
+        ),
+        "advised_share_gentle": (pl.Float64, "The same by the square root of that chance: a smaller change."),
         "reason": (pl.String, "Why a number of this row is absent."),
     },
 )
@@ -198,6 +203,36 @@ DECISIONS = ResultTable(
         "forecast_even": (pl.Date, "Day by which an answer is as likely as not."),
         "forecast_sure": (pl.Date, "Day by which an answer has a chance of 90 %."),
         "forecast_reason": (pl.String, "Why there is no forecast."),
+    },
+)
+
+ADJUSTED_ESTIMATES = ResultTable(
+    "adjusted_estimates",
+    "experiment, as_of, metric, variant, method (experiments that register covariates; the control has no row)",
+    {
+        **_EXPERIMENT,
+        "metric": (pl.String, "Metric: the primary one, and `pageviews` where earlier visits are a covariate."),
+        "variant_id": (pl.String, "Variant compared with the control."),
+        "control_id": (pl.String, "The control."),
+        "method": (
+            pl.String,
+            "`one_covariate` (earlier visits), `covariates` (all that are registered), `post_stratified` (classes of them).",
+        ),
+        "n_control": (pl.Int64, "Readers asked in the control."),
+        "n": (pl.Int64, "Readers asked in the variant."),
+        "mean_control": (pl.Float64, "Adjusted mean per reader in the control (money: minor units)."),
+        "mean": (pl.Float64, "Adjusted mean per reader in the variant."),
+        "log_ratio": (pl.Float64, "Logarithm of mean / mean_control."),
+        "se": (pl.Float64, "Standard error of log_ratio."),
+        "lift": (pl.Float64, "exp(log_ratio) - 1."),
+        "anytime_low": (pl.Float64, "Lower 95 % limit of the lift, valid however often one looks."),
+        "anytime_high": (pl.Float64, "Upper limit of the same interval."),
+        "log_e": (pl.Float64, "Logarithm of the e-value against no difference."),
+        "variance_kept": (
+            pl.Float64,
+            "Variance of log_ratio over that without adjustment: 0.5 halves the readers needed.",
+        ),
+        "reason": (pl.String, "Why a number of this row is absent."),
     },
 )
 
@@ -320,6 +355,7 @@ ARRIVALS = ResultTable(
 RESULT_TABLES = (
     SUFFICIENT_STATISTICS,
     ESTIMATES,
+    ADJUSTED_ESTIMATES,
     VARIANT_RESULTS,
     CHECKS,
     DECISIONS,

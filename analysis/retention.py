@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from analysis.cohorts import last_counted_day
+from analysis.cohorts import last_counted_day, visits_from
 from analysis.registry import Experiment
 from analysis.settings import Settings
 from analysis.store import Warehouse
@@ -27,7 +27,9 @@ TABLES: dict[str, tuple[str, ...]] = {
 def boundaries(settings: Settings, experiments: Sequence[Experiment], today: date) -> dict[str, date]:
     """First day that is kept, by table; a table without a limit is not named."""
     running = [
-        one.starts for one in experiments if last_counted_day(one, settings, date.max) >= today - timedelta(days=1)
+        visits_from(one)
+        for one in experiments
+        if last_counted_day(one, settings, date.max) >= today - timedelta(days=1)
     ]
     protected = min(running, default=today)
     found: dict[str, date] = {}

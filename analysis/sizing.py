@@ -147,6 +147,7 @@ class Help(StrEnum):
     """What would let a test answer in its time."""
 
     FEWER_VARIANTS = "fewer_variants"
+    CONTROL_SHARE = "control_share"
     LONGER = "longer"
     LARGER_CONTRAST = "larger_contrast"
     EARLIER_STEP = "earlier_step"
@@ -307,6 +308,11 @@ def _advice(
     if len(design.shares) > 2 or min(design.shares) < max(design.shares):
         two = replace(design, shares=(1.0, 1.0))
         found.append(Advice(Help.FEWER_VARIANTS, days=_size(ground, two, metric, guarantee).days))
+        # Many against one: the variance of a difference is least with sqrt(K) times as many readers in the control (Dunnett 1955).
+        many = len(design.shares) - 1
+        rooted = replace(design, shares=(math.sqrt(many), *(1.0,) * many))
+        if many > 1:
+            found.append(Advice(Help.CONTROL_SHARE, days=_size(ground, rooted, metric, guarantee).days))
     if metric == "value":
         found.append(Advice(Help.CONVERSION_FIRST, days=_size(ground, design, "conversion", guarantee).days))
     if guarantee is Guarantee.ANYTIME:

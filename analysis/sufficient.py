@@ -38,6 +38,7 @@ _DEVICE_NAMES = ("unknown", *DEVICES)
 _READER_TYPE_NAMES = ("unknown", *READER_TYPES)
 
 _ARM = ("experiment_id", "epoch", "variant_id")
+_COVARIATES = ("visits_before", "device", "reader_type")
 
 EXPOSURE_COUNT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "experiment_id": pl.String,
@@ -48,6 +49,35 @@ EXPOSURE_COUNT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "n_viewed": pl.Int64,
     "n_contaminated": pl.Int64,
     "n_immature": pl.Int64,
+    "n_split": pl.Int64,
+    "n_gave_before": pl.Int64,
+    "visits_before": pl.Int64,
+    "visits_before_squared": pl.Int64,
+}
+
+#: Readers who count, by the day on which they were first asked.
+DAILY_ARRIVAL_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "epoch": pl.Int64,
+    "first_day": pl.Date,
+    "variant_id": pl.String,
+    "n": pl.Int64,
+}
+
+#: Readers by what was known of them before they were asked, with a metric: what `inference.adjusted` works on.
+CLASS_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "experiment_id": pl.String,
+    "as_of": pl.Date,
+    "metric": pl.String,
+    "epoch": pl.Int64,
+    "variant_id": pl.String,
+    "device": pl.String,
+    "reader_type": pl.String,
+    "visits_before": pl.Int64,
+    "n": pl.Int64,
+    "x": pl.Int64,
+    "s1": pl.Float64,
+    "s2": pl.Float64,
 }
 
 #: Rows of changes that are added up at once: a row becomes some 600 bytes, seen by every metric that uses it.
@@ -65,7 +95,12 @@ class CohortStatistics:
         statistics: Schema `SUFFICIENT_STATISTICS`. Every day of an experiment for the basis `exposed`, segment `all` and
             the metrics that follow from contributions; the last day alone for everything else.
         exposure_counts: One row per experiment, epoch and variant; `n_viewed` are exposed readers who viewed the appeal
-            within half an hour of their first exposure. Schema `EXPOSURE_COUNT_SCHEMA`.
+            within half an hour of their first exposure; `n_split` are all who were assigned, whether or not a rule about
+            giving leaves them out, of whom `n_gave_before` were giving before; visits before are sums over `n`. Schema
+            `EXPOSURE_COUNT_SCHEMA`.
+        daily_arrivals: Readers who count by the day on which they were first asked. Schema `DAILY_ARRIVAL_SCHEMA`.
+        classes: Readers of experiments that register covariates, by class. Schema `CLASS_SCHEMA`; a covariate that is
+            not registered is null.
         funnel: Schema `FUNNEL`.
         special_readers: What is special about readers, counted or not. Schema `SPECIAL_READERS`.
         tied_gifts: Settled gifts by the route that ties them to a variant. Schema `TIED_GIFTS`.
@@ -78,6 +113,8 @@ class CohortStatistics:
 
     statistics: pl.DataFrame
     exposure_counts: pl.DataFrame
+    classes: pl.DataFrame
+    daily_arrivals: pl.DataFrame
     funnel: pl.DataFrame
     special_readers: pl.DataFrame
     tied_gifts: pl.DataFrame
@@ -126,6 +163,7 @@ def _statistics_of(warehouse: Warehouse, counted: Sequence[Experiment], as_of: d
         for frame in (all_cells, all_outcomes, all_told, _named(warehouse, "pageview_cells", counted))
     )
     readers = cells.filter(pl.col("n") > 0)
+    history = _counted(_named(warehouse, "history_cells", counted), facts)
     declared = _declared(warehouse, counted)
     metrics = pl.concat(
         [
@@ -153,7 +191,13 @@ def _statistics_of(warehouse: Warehouse, counted: Sequence[Experiment], as_of: d
     )
     return CohortStatistics(
         statistics=statistics.select(list(SUFFICIENT_STATISTICS.columns)),
-        exposure_counts=_exposure_counts(all_cells, facts),
+        exposure_counts=_exposure_counts(all_cells, history, facts, counted),
+        daily_arrivals=readers.filter(pl.col("basis") == "exposed")
+        .group_by("experiment_id", "epoch", "first_day", "variant_id")
+        .agg(pl.col("n").sum())
+        .sort("experiment_id", "epoch", "first_day", "variant_id")
+        .select(pl.col(name).cast(dtype) for name, dtype in DAILY_ARRIVAL_SCHEMA.items()),
+        classes=_classes(readers, told, history, facts, metrics, counted),
         strangers=_strangers(warehouse, facts),
         tied_gifts=_tied_gifts(warehouse, counted, facts),
         special_readers=_special_readers(all_cells, all_outcomes, facts, counted, settings),
@@ -215,6 +259,10 @@ _COHORT_SCHEMA: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "taken_minor": pl.Int64,
     },
     "pageview_cells": {"first_day": pl.Date, "pageviews": pl.Int64, "readers": pl.Int64},
+    "history_cells": {
+        "visits_before": pl.Int64,
+        **dict.fromkeys(("readers", "x", "s1", "s2"), pl.Int64),
+    },
     "measure_changes": {
         "basis": pl.String,
         "first_day": pl.Date,
@@ -649,13 +697,108 @@ def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(dtype) for name, dtype in SUFFICIENT_STATISTICS.schema.items())
 
 
-def _exposure_counts(cells: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+def _classes(
+    readers: pl.DataFrame,
+    outcomes: pl.DataFrame,
+    history: pl.DataFrame,
+    facts: pl.DataFrame,
+    metrics: pl.DataFrame,
+    experiments: Sequence[Experiment],
+) -> pl.DataFrame:
+    """The primary metric by device and kind of reader, and pageviews by earlier visits, too, where these are registered."""
+    having = {name: [one.id for one in experiments if name in one.covariates] for name in _COVARIATES}
+    keys = [*_ARM, "device", "reader_type"]
+
+    def told_apart(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+        """Rows of experiments that register any of the names; a covariate that is not registered tells nobody apart."""
+        asked = {one for name in names for one in having[name]}
+        return frame.filter(pl.col("experiment_id").is_in(asked)).with_columns(
+            pl.when(pl.col("experiment_id").is_in(having[name])).then(pl.col(name)).alias(name) for name in keys[3:]
+        )
+
+    exposed, paid = (frame.filter(pl.col("basis") == "exposed") for frame in (readers, outcomes))
+    decides = pl.DataFrame(
+        [(one.id, one.primary_metric) for one in experiments],
+        schema={"experiment_id": pl.String, "metric": pl.String},
+        orient="row",
+    )
+    return (
+        pl.concat(
+            [
+                pl.DataFrame(schema=CLASS_SCHEMA),
+                _primary_by_class(
+                    told_apart(exposed, keys[3:]),
+                    told_apart(paid, keys[3:]),
+                    metrics.join(decides, on=decides.columns),
+                    keys,
+                ),
+                _pageviews_by_class(
+                    told_apart(exposed, ["visits_before"]), told_apart(history, ["visits_before"]), keys
+                ),
+            ],
+            how="diagonal_relaxed",
+        )
+        .drop("as_of")
+        .join(facts.select("experiment_id", "as_of"), on="experiment_id")
+        .select(pl.col(name).cast(dtype) for name, dtype in CLASS_SCHEMA.items())
+        .sort("experiment_id", "metric", *keys[1:], "visits_before")
+    )
+
+
+def _primary_by_class(
+    exposed: pl.DataFrame, paid: pl.DataFrame, decides: pl.DataFrame, keys: Sequence[str]
+) -> pl.DataFrame:
+    """Sums of the metric that decides; of one that waits for whole windows, or is a ratio, there are none."""
+    known = decides.filter(pl.col("is_known") & ~pl.col("is_ratio") & (pl.col("matures_days") == 0))
+    sums = (
+        paid.join(known, on=["experiment_id", "metric"], how="semi").group_by(keys).agg(pl.col("x", "s1", "s2").sum())
+    )
+    return (
+        exposed.group_by(keys)
+        .agg(pl.col("n").sum())
+        .join(sums, on=list(keys), how="left", nulls_equal=True)
+        .with_columns(pl.col("x", "s1", "s2").fill_null(0), *(pl.lit(0).alias(name) for name in ("d1", "d2", "sd")))
+        .join(known, on="experiment_id")
+        .pipe(_scaled)
+    )
+
+
+def _pageviews_by_class(exposed: pl.DataFrame, visited: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Readers by earlier visits; those without any pageview, before and after, belong to the class of 0."""
+    known = visited.group_by(*keys, "visits_before").agg(pl.col("readers", "x", "s1", "s2").sum())
+    found = known.group_by(keys).agg(pl.col("readers").sum().alias("found"))
+    unseen = (
+        exposed.group_by(keys)
+        .agg(pl.col("n").sum())
+        .join(found, on=list(keys), how="left", nulls_equal=True)
+        .with_columns(readers=pl.col("n") - pl.col("found").fill_null(0))
+        .select(*keys, "readers", visits_before=pl.lit(0), x=pl.lit(0), s1=pl.lit(0), s2=pl.lit(0))
+    )
+    return (
+        pl.concat([known, unseen.select(known.columns)], how="vertical_relaxed")
+        .group_by(*keys, "visits_before")
+        .agg(pl.col("readers").sum().alias("n"), pl.col("x", "s1", "s2").sum())
+        .filter(pl.col("n") > 0)
+        .with_columns(metric=pl.lit("pageviews"))
+    )
+
+
+def _exposure_counts(
+    cells: pl.DataFrame, history: pl.DataFrame, facts: pl.DataFrame, experiments: Sequence[Experiment]
+) -> pl.DataFrame:
     """Readers who count, and beside them those who met several variants, whether or not these count."""
+    visits, readers = pl.col("visits_before"), pl.col("readers")
+    before = history.group_by(_ARM).agg(
+        (visits * readers).sum().alias("sum"), (visits * visits * readers).sum().alias("squares")
+    )
+    asked = [one.id for one in experiments if "visits_before" in one.covariates]
     joined = cells.filter((pl.col("basis") == "exposed") & (pl.col("n") > 0)).join(
         facts.select("experiment_id", "as_of", "window_hours", "left_out"), on="experiment_id"
     )
     matures = pl.col("first_day") + pl.duration(hours=pl.col("window_hours"))
     counted = pl.col("marks") & pl.col("left_out") == 0
+    giving = MARKS["already_giving"]
+    split = pl.col("marks") & pl.col("left_out") & ~giving == 0
     mixed = (pl.col("marks") & CONTAMINATED != 0) & (pl.col("marks") & pl.col("left_out") & ~CONTAMINATED == 0)
     return (
         joined.group_by(*_ARM, "as_of")
@@ -664,6 +807,14 @@ def _exposure_counts(cells: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
             pl.col("n_seen").filter(counted).sum().alias("n_viewed"),
             pl.col("n").filter(mixed).sum().alias("n_contaminated"),
             pl.col("n").filter(counted & (matures > pl.col("as_of"))).sum().alias("n_immature"),
+            pl.col("n").filter(split).sum().alias("n_split"),
+            pl.col("n").filter(split & (pl.col("marks") & giving != 0)).sum().alias("n_gave_before"),
+        )
+        .join(before, on=list(_ARM), how="left")
+        .with_columns(
+            # Nobody who visited is a count of 0 where visits were asked for, and not known where they were not.
+            pl.when(pl.col("experiment_id").is_in(asked)).then(pl.col(name).fill_null(0)).alias(column)
+            for name, column in (("sum", "visits_before"), ("squares", "visits_before_squared"))
         )
         .select(pl.col(name).cast(dtype) for name, dtype in EXPOSURE_COUNT_SCHEMA.items())
         .sort(_ARM)

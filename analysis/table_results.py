@@ -207,7 +207,11 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
     )
     counts = (
         statistics.filter((pl.col("segment_kind") == "all") & (pl.col("metric") == "conversion"))
-        .with_columns(pl.lit(None, pl.Int64).alias(column) for column in ("n_viewed", "n_contaminated", "n_immature"))
+        .with_columns(
+            pl.lit(None, pl.Int64).alias(name)
+            for name in EXPOSURE_COUNT_SCHEMA
+            if name not in SUFFICIENT_STATISTICS.schema
+        )
         .select(pl.col(column).cast(dtype) for column, dtype in EXPOSURE_COUNT_SCHEMA.items())
     )
     zone = ZoneInfo("UTC")

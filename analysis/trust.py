@@ -18,6 +18,7 @@ from analysis import srm
 from analysis.inference import sequential
 from analysis.metrics import METRICS, Metric
 from analysis.result_tables import CHECKS, SPECIAL_READERS, TIED_GIFTS
+from analysis.sufficient import DAILY_ARRIVAL_SCHEMA, EXPOSURE_COUNT_SCHEMA
 
 _WARN_LOG_E, _BLOCK_LOG_E = math.log(100), srm.BLOCK_LOG_E
 #: e-value on either basis from which a disagreement in sign counts.
@@ -27,7 +28,8 @@ _CONTAMINATED = (0.001, 0.01)
 _LEFT_OUT_CONCENTRATION = 100.0
 _LARGEST_GIFT = 0.10
 _POOLED = 0.5
-_NOVELTY_Z = float(-special.ndtri(0.005))
+_NOVELTY_P = 0.01
+_NOVELTY_Z = float(-special.ndtri(_NOVELTY_P / 2))
 #: Readers with a view needed in each variant before view rates are compared.
 _FEWEST_VIEWERS = 25
 _FEWEST_DAYS = 5
@@ -40,6 +42,8 @@ CHECK_NAMES = (
     "contamination",
     "contamination_by_variant",
     "left_out_by_variant",
+    "late_assignment",
+    "before_the_test",
     "untied_gifts",
     "denominator",
     "basis_agreement",
@@ -58,6 +62,7 @@ def run_checks(
     plans: pl.DataFrame,
     shares: pl.DataFrame,
     *,
+    arrivals: pl.DataFrame | None = None,
     special: pl.DataFrame | None = None,
     tied: pl.DataFrame | None = None,
     metrics: Mapping[str, Metric] = METRICS,
@@ -71,6 +76,8 @@ def run_checks(
         statistics: Schema `SUFFICIENT_STATISTICS`; earlier days serve the check for novelty.
         estimates: Schema `ESTIMATES`, made from these statistics.
         plans, shares: `registry.PLAN_SCHEMA`, `registry.SHARE_SCHEMA`.
+        arrivals: Readers by the day on which they were first asked: schema `sufficient.DAILY_ARRIVAL_SCHEMA`; None where nobody
+            looked.
         special: Readers whom a rule marks, counted or not: schema `SPECIAL_READERS`; None where nobody looked.
         tied: Gifts by the route that ties them to a variant: schema `TIED_GIFTS`; None where nobody looked.
         metrics: The metrics by name, a team's own among them (`registry.catalogue`).
@@ -92,6 +99,8 @@ def run_checks(
         _sample_ratio(planned, exposure_counts, statistics),
         *_contamination(planned),
         _left_out(planned, special),
+        _late_assignment(arrivals, days, shares),
+        *_before_the_test(planned),
         _untied(planned, tied),
         _denominator(planned),
         _basis_agreement(today, primary),
@@ -187,7 +196,7 @@ def _planned(counts: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """Counts with planned shares: every registered variant of every epoch that has readers, those without any at 0."""
     epochs = counts.select(*_DAY, "epoch").unique(maintain_order=True).with_row_index("stratum")
     registered = shares.select("experiment_id", "variant_id", "position", "is_control").unique()
-    numbers = ["n", "n_viewed", "n_contaminated", "n_immature"]
+    numbers = [name for name, dtype in EXPOSURE_COUNT_SCHEMA.items() if dtype == pl.Int64 and name != "epoch"]
     return (
         epochs.join(registered, on="experiment_id")
         .join(
@@ -404,6 +413,148 @@ def _left_out(planned: pl.DataFrame, special: pl.DataFrame | None) -> pl.DataFra
         warn_at=_WARN_LOG_E,
         block_at=_BLOCK_LOG_E,
         detail={"mark": pl.lit('"') + pl.col("mark") + pl.lit('"'), "readers": pl.col("readers")},
+    )
+
+
+def _late_assignment(arrivals: pl.DataFrame | None, days: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+    """Were readers split as planned on every single day? A split that is broken for days can even out over the test.
+
+    Day d has the share 1 / (d (d + 1)) of one bet, and what is left over stays in hand: a martingale under the plan, so that
+    it may be read every day.
+    """
+    known = pl.DataFrame(schema=DAILY_ARRIVAL_SCHEMA) if arrivals is None else arrivals
+    # Every registered variant of a day and epoch that has readers, those without any at 0.
+    strata = known.select("experiment_id", "epoch", "first_day").unique()
+    planned = (
+        strata.join(days, on="experiment_id")
+        .join(shares.select("experiment_id", "epoch", "variant_id", "share"), on=["experiment_id", "epoch"])
+        .join(known, on=["experiment_id", "epoch", "first_day", "variant_id"], how="left")
+        .with_columns(
+            pl.col("n").fill_null(0), stratum=pl.struct(*_DAY, "epoch", "first_day").rank("dense").cast(pl.Int64)
+        )
+        .sort("stratum")
+    )
+    rows = days.with_columns(
+        log_e=pl.lit(None, pl.Float64), n_days=pl.lit(0), day=pl.lit(None, pl.Date), share=pl.lit(None, pl.Float64)
+    )
+    if not planned.is_empty():
+        rows = days.join(_worst_day(planned), on=_DAY, nulls_equal=True, how="left", maintain_order="left")
+    return _outcomes(
+        rows.with_columns(
+            reason=pl.when(pl.lit(arrivals is None) | pl.col("as_of").is_null())
+            .then(pl.lit("no_dates"))
+            .when(pl.col("log_e").is_null())
+            .then(pl.lit("no_exposure"))
+        ),
+        "late_assignment",
+        statistic=pl.col("log_e"),
+        warn_at=_WARN_LOG_E,
+        block_at=_BLOCK_LOG_E,
+        detail={
+            "days": pl.col("n_days"),
+            "day": pl.lit('"') + pl.col("day").cast(pl.String) + pl.lit('"'),
+            "off": pl.col("share"),
+        },
+    )
+
+
+def _worst_day(planned: pl.DataFrame) -> pl.DataFrame:
+    """By day of the report: log e-value over days of first exposure, and the day that speaks loudest."""
+    share = pl.col("share") / pl.col("share").sum().over("stratum")
+    frame = planned.with_columns(s=share, total=pl.col("n").sum().over("stratum"))
+    terms = srm.log_e_terms(frame["n"].cast(pl.Float64).to_numpy(), frame["s"].to_numpy())
+    by_day = (
+        frame.with_columns(term=pl.Series(terms), off=(pl.col("n") / pl.col("total") - pl.col("s")).abs())
+        .group_by("stratum", maintain_order=True)
+        .agg(pl.first(*_DAY, "first_day"), pl.col("term", "n").sum(), pl.col("off").max())
+    )
+    loud = by_day.with_columns(
+        log_e=pl.col("term") + pl.Series(srm.log_e_total(by_day["n"].cast(pl.Float64).to_numpy()))
+    )
+    number = pl.int_range(1, pl.len() + 1).over(_DAY)
+    bets = loud.sort("first_day", "stratum").with_columns(
+        bet=pl.col("log_e") - (number * (number + 1)).cast(pl.Float64).log()
+    )
+    return (
+        bets.sort("bet", descending=True)
+        .group_by(_DAY, maintain_order=True)
+        .agg(
+            log_e=pl.col("bet").max()
+            + ((pl.col("bet") - pl.col("bet").max()).exp().sum() + (-pl.col("bet").max()).exp() / (pl.len() + 1)).log(),
+            n_days=pl.col("first_day").n_unique(),
+            day=pl.col("first_day").first(),
+            share=pl.col("off").first(),
+        )
+    )
+
+
+#: Level of the range of what readers did before the test, and readers with any of it needed on either side.
+_BEFORE_ALPHA = 0.01
+
+
+def _before_the_test(planned: pl.DataFrame) -> list[pl.DataFrame]:
+    """Did the groups differ before anybody was asked, in earlier pageviews or in who gave? Then the split did not do its work."""
+    control = planned.filter("is_control")
+    gave = _side_by_side(planned, control, n="n_split", s1="n_gave_before", s2="n_gave_before")
+    visits = _side_by_side(planned, control, n="n", s1="visits_before", s2="visits_before_squared")
+    return [
+        _before_outcomes(found.with_columns(pl.lit(name).alias("metric")), unknown)
+        for found, name, unknown in ((gave, "gifts_before", "not_counted"), (visits, "visits_before", "not_registered"))
+    ]
+
+
+def _side_by_side(planned: pl.DataFrame, control: pl.DataFrame, *, n: str, s1: str, s2: str) -> pl.DataFrame:
+    """Means of a variant and its control by day, compared inside strata: log ratio and its error, null where one is missing."""
+    names = {n: "n", s1: "s1", s2: "s2"} if s1 != s2 else {n: "n", s1: "s1"}
+    sides = [
+        frame.select(
+            "stratum", *_DAY, "variant_id", *(pl.col(old).cast(pl.Float64).alias(new) for old, new in names.items())
+        )
+        for frame in (planned.filter(~pl.col("is_control")), control)
+    ]
+    pairs = sides[0].join(sides[1].drop(*_DAY, "variant_id"), on="stratum", suffix="_a", maintain_order="left")
+    if s1 == s2:
+        pairs = pairs.with_columns(s2=pl.col("s1"), s2_a=pl.col("s1_a"))
+    weight = pl.col("n") * pl.col("n_a") / (pl.col("n") + pl.col("n_a"))
+
+    def spread(side: str) -> pl.Expr:
+        count, total, squares = (pl.col(f"{name}{side}") for name in ("n", "s1", "s2"))
+        return (squares - total**2 / count) / (count - 1) / count
+
+    return (
+        pairs.with_columns(weight=pl.when((pl.col("n") > 1) & (pl.col("n_a") > 1)).then(weight))
+        .group_by(*_DAY, "variant_id", maintain_order=True)
+        .agg(
+            mean=(pl.col("weight") * pl.col("s1") / pl.col("n")).sum() / pl.col("weight").sum(),
+            mean_a=(pl.col("weight") * pl.col("s1_a") / pl.col("n_a")).sum() / pl.col("weight").sum(),
+            variance=(pl.col("weight") ** 2 * spread("")).sum() / pl.col("weight").sum() ** 2,
+            variance_a=(pl.col("weight") ** 2 * spread("_a")).sum() / pl.col("weight").sum() ** 2,
+            fewest=pl.min_horizontal(pl.col("s1").sum(), pl.col("s1_a").sum()),
+            unknown=(pl.col("s1").is_null() | pl.col("s1_a").is_null()).any(),
+        )
+    )
+
+
+def _before_outcomes(found: pl.DataFrame, unknown: str) -> pl.DataFrame:
+    means = [found[name].fill_null(float("nan")).to_numpy() for name in ("mean", "mean_a", "variance", "variance_a")]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        theta = np.log(means[0] / means[1])
+        se = np.sqrt(means[2] / means[0] ** 2 + means[3] / means[1] ** 2)
+    priors = sequential.Priors.same(sequential.GUARDRAIL_PRIOR, found.height)
+    log_e = pl.Series(sequential.normal_mixture(theta, se, priors, _BEFORE_ALPHA).log_e).fill_nan(None)
+    return _outcomes(
+        found.with_columns(
+            log_e=log_e,
+            lift=pl.Series(np.where(np.isfinite(theta), np.expm1(theta), np.nan)).fill_nan(None),
+            reason=pl.when("unknown")
+            .then(pl.lit(unknown))
+            .when((pl.col("fewest") < _FEWEST_VIEWERS) | log_e.is_null())
+            .then(pl.lit("few_before")),
+        ),
+        "before_the_test",
+        statistic=pl.col("log_e"),
+        block_at=-math.log(_BEFORE_ALPHA),
+        detail={"before": pl.col("mean"), "before_control": pl.col("mean_a"), "lift": pl.col("lift")},
     )
 
 
@@ -696,7 +847,7 @@ def _pooled_agreement(
 
 
 def _novelty(sums: pl.DataFrame, days: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
-    """Does the effect on conversion rise or fall from day to day? Warns; the verdict stands.
+    """Does the effect on conversion rise or fall, or differ otherwise from day to day? Warns; the verdict stands.
 
     Conversions of one day are the growth of the cumulative counts; given their number, the share that falls into a
     variant follows from its effect on that day alone, as in `sequential.conversion`.
@@ -753,6 +904,9 @@ def _novelty(sums: pl.DataFrame, days: pl.DataFrame, shares: pl.DataFrame) -> pl
         "novelty",
         statistic=pl.col("z").abs(),
         warn_at=_NOVELTY_Z,
+        status=pl.when((pl.col("z").abs() >= _NOVELTY_Z) | (pl.col("q_p") < _NOVELTY_P))
+        .then(pl.lit("warn"))
+        .otherwise(pl.lit("pass")),
         detail={
             "change_per_day": pl.col("change"),
             "z": pl.col("z"),

@@ -122,6 +122,8 @@ def _advised(advice: Advice) -> str:
     match advice.change:
         case Help.FEWER_VARIANTS:
             return f"one variant against the current wording, shared evenly ({days})"
+        case Help.CONTROL_SHARE:
+            return f"give the current wording the square root of the number of variants as its share of one ({days})"
         case Help.CONVERSION_FIRST:
             return f"decide by who gives ({days})"
         case Help.REGISTERED_END:

@@ -72,6 +72,9 @@ def made(experiments: int, seed: int = 1) -> Made:
     mixed, immature = rng.binomial(n, 0.0003), rng.binomial(n, 0.2)
     counts = named.with_columns(
         n_viewed=pl.Series(rng.binomial(n, 0.8)), n_contaminated=pl.Series(mixed), n_immature=pl.Series(immature)
+    )
+    counts = counts.with_columns(
+        pl.lit(None, pl.Int64).alias(name) for name in EXPOSURE_COUNT_SCHEMA if name not in counts.columns
     ).select(pl.col(name).cast(dtype) for name, dtype in EXPOSURE_COUNT_SCHEMA.items())
     shares = named.with_columns(
         is_control=pl.col("position") == 0, share=1 / pl.len().over("owner"), is_registered=pl.lit(value=True)

@@ -19,7 +19,16 @@ from analysis.delivery import Letter, Receipt, complaints, deliver, replace_file
 from analysis.edition import Draft, audience_of, last_edition, previous_effects, results, stamp_of, wording_of
 from analysis.experiment_result import ExperimentResult
 from analysis.registry import Experiment
-from analysis.result_tables import CHECKS, DECISIONS, ESTIMATES, FUNNEL, SPECIAL_READERS, TIED_GIFTS, VARIANT_RESULTS
+from analysis.result_tables import (
+    ADJUSTED_ESTIMATES,
+    CHECKS,
+    DECISIONS,
+    ESTIMATES,
+    FUNNEL,
+    SPECIAL_READERS,
+    TIED_GIFTS,
+    VARIANT_RESULTS,
+)
 from analysis.settings import Delivery, Settings
 from analysis.store import Warehouse
 from dashboards.blocks import Page
@@ -116,7 +125,7 @@ def verdicts_missing_from_site(warehouse: Warehouse, experiments: Sequence[Exper
 
 
 #: Tables of the published database from which the sections of an experiment's page are made.
-_TOLD = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
+_TOLD = (ESTIMATES, ADJUSTED_ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
 
 
 def sections_unlike_the_database(warehouse: Warehouse, experiments: Sequence[Experiment]) -> list[str]:

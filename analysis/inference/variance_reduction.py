@@ -7,12 +7,13 @@ first exposure; heavy-tailed visits enter as log(1 + visits).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from analysis.inference.arrays import Array, quantile
+from analysis.inference.arrays import Array, quantile, sum_by
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,40 @@ def adjust(a: Moments, b: Moments) -> Adjusted:
     inner = pooled.cross[1:, 1:]
     if np.linalg.matrix_rank(inner) < inner.shape[0]:
         raise ValueError("a covariate does not vary, or repeats another")
-    q = np.linalg.solve(inner, pooled.cross[1:, 0]).astype(np.float64, copy=False)
-    weights = np.concatenate([[1.0], -q])
-
-    def one(side: Moments) -> tuple[float, float]:
-        mean = float(side.mean[0] - q @ (side.mean[1:] - pooled.mean[1:]))
-        return mean, float(weights @ side.cross @ weights / (side.n - 1) / side.n)
-
-    (mean_a, variance_a), (mean_b, variance_b) = one(a), one(b)
+    (q,), means, variances = adjust_many(*(_one(side) for side in (a, b)))
+    (mean_a, mean_b), (variance_a, variance_b) = means[:, 0].tolist(), variances[:, 0].tolist()
     return Adjusted(q, mean_a, mean_b, variance_a, variance_b)
+
+
+Side = tuple[Array, Array, Array]
+
+
+def _one(side: Moments) -> Side:
+    return np.array([side.n]), side.mean[None], side.cross[None]
+
+
+def adjust_many(a: Side, b: Side) -> tuple[Array, Array, Array]:
+    """`adjust` for many pairs at once; a covariate that does not vary, or repeats another, takes nothing away.
+
+    Args:
+        a, b: Readers, shape (pairs,), means, (pairs, 1 + covariates), and centred products, (pairs, 1 + covariates, 1 +
+            covariates), of each side.
+
+    Returns:
+        Coefficients, shape (pairs, covariates); adjusted means of a and b and their variances, shape (2, pairs) each.
+    """
+    (na, mean_a, cross_a), (nb, mean_b, cross_b) = a, b
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = na + nb
+        apart = mean_b - mean_a
+        pooled = mean_a + apart * (nb / n)[:, None]
+        cross = cross_a + cross_b + apart[:, :, None] * apart[:, None, :] * (na * nb / n)[:, None, None]
+        q = (np.linalg.pinv(cross[:, 1:, 1:], rcond=1e-12, hermitian=True) @ cross[:, 1:, :1])[:, :, 0]
+        weights = np.concatenate([np.ones((q.shape[0], 1)), -q], axis=1)
+        means = [mean[:, 0] - (q * (mean - pooled)[:, 1:]).sum(axis=1) for mean in (mean_a, mean_b)]
+        left = [np.einsum("pi,pij,pj->p", weights, side, weights) for side in (cross_a, cross_b)]
+        variances = [spread / (readers - 1) / readers for spread, readers in zip(left, (na, nb), strict=True)]
+    return q, np.stack(means), np.stack(variances)
 
 
 #: Classes with fewer readers than this in either variant are put together.
@@ -120,16 +146,44 @@ def post_stratify(
 
     Source: Miratrix, Sekhon & Yu 2013.
     """
-    columns = np.stack([np.asarray(v, dtype=np.float64) for v in (na, s1a, s2a, nb, s1b, s2b)])
-    small = np.minimum(columns[0], columns[3]) < FEWEST_READERS_OF_CLASS
-    if small.any():
-        columns = np.concatenate([columns[:, ~small], columns[:, small].sum(axis=1, keepdims=True)], axis=1)
-    n1, a1, a2, n2, b1, b2 = columns
-    weight = (n1 + n2) / (n1 + n2).sum()
+    columns = [np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in (na, s1a, s2a, nb, s1b, s2b)]
+    means, variances = post_stratify_many(np.zeros(columns[0].size, dtype=np.int64), 1, columns)
+    (mean_a, mean_b), (variance_a, variance_b) = means[:, 0].tolist(), variances[:, 0].tolist()
+    return Adjusted(np.zeros(0), mean_a, mean_b, variance_a, variance_b)
 
-    def one(n: Array, s1: Array, s2: Array) -> tuple[float, float]:
-        spread = (s2 - s1 * s1 / n) / (n - 1)
-        return float(weight @ (s1 / n)), float(weight**2 @ (spread / n))
+
+def post_stratify_many(pair: NDArray[np.int64], pairs: int, columns: Sequence[Array]) -> tuple[Array, Array]:
+    """`post_stratify` for many pairs at once; what is still small after small classes are merged joins the largest class.
+
+    Args:
+        pair: Number of the pair of each class, below `pairs`.
+        columns: na, s1a, s2a, nb, s1b, s2b, one element a class.
+
+    Returns:
+        Means of a and b and their variances, shape (2, pairs) each.
+    """
+    fewest = np.minimum(columns[0], columns[3])
+    merged = np.where(fewest < FEWEST_READERS_OF_CLASS, fewest.size + pair, np.arange(fewest.size))
+    size = fewest.size + pairs
+    rest = np.minimum(*(sum_by(merged, readers, size) for readers in (columns[0], columns[3])))
+    order = np.argsort(fewest, kind="stable")
+    largest = np.zeros(pairs, dtype=np.int64)
+    largest[pair[order]] = order  # the last one written is the largest
+    is_lost = (merged >= fewest.size) & (rest[merged] < FEWEST_READERS_OF_CLASS)
+    merged = np.where(is_lost, merged[largest[pair]], merged)
+    n1, a1, a2, n2, b1, b2 = (sum_by(merged, values, size) for values in columns)
+    owner = np.zeros(size, dtype=np.int64)
+    owner[merged] = pair
+    there = (n1 > 0) & (n2 > 0)
+    weight = np.where(there, (n1 + n2) / sum_by(owner, np.where(there, n1 + n2, 0.0), pairs)[owner], 0.0)
+
+    def one(n: Array, s1: Array, s2: Array) -> tuple[Array, Array]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean, spread = s1 / n, (s2 - s1 * s1 / n) / (n - 1) / n
+        return (
+            sum_by(owner, np.where(there, weight * mean, 0.0), pairs),
+            sum_by(owner, np.where(there, weight**2 * spread, 0.0), pairs),
+        )
 
     (mean_a, variance_a), (mean_b, variance_b) = one(n1, a1, a2), one(n2, b1, b2)
-    return Adjusted(np.zeros(0), mean_a, mean_b, variance_a, variance_b)
+    return np.stack([mean_a, mean_b]), np.stack([variance_a, variance_b])

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from analysis.inference import bayesian, means, proportions
+from analysis.inference.allocation import advised_shares
 from analysis.inference.arrays import Array, sum_by
 from analysis.inference.layout import (
     FEWEST_CONTRIBUTORS,
@@ -88,6 +89,8 @@ def describe_variants(
         column("rate_high", high[at]),
         column("chance_best", chance[at]),
         column("expected_loss_per_1000", loss[at]),
+        column("advised_share", advised_shares(chance)[at]),
+        column("advised_share_gentle", advised_shares(chance, gentle=True)[at]),
         texts("reason", reason),
     ).select(pl.col(name).cast(dtype) for name, dtype in VARIANT_RESULTS.schema.items())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from analysis.experiment_result import ExperimentResult
 from dashboards.blocks import Page, sections
 from dashboards.counted_readers import counted_readers
+from dashboards.experiment.adjusted import adjusted_section
 from dashboards.experiment.evidence import evidence_section
 from dashboards.experiment.funnel import funnel_section
 from dashboards.experiment.gift_kinds import gift_kinds_section
@@ -71,6 +72,7 @@ def experiment_report(result: ExperimentResult) -> Page:
             robustness_section(reading, spoken),
             segments_section(reading, spoken),
             guardrails_section(reading, spoken),
+            adjusted_section(reading, spoken),
             other_metrics(reading, spoken),
             unknown_section(reading, spoken),
             plan_section(reading, spoken),

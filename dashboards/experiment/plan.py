@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.inference.allocation import HOPELESS
 from analysis.inference.prior_scale import FEWEST_PAST_TESTS
 from dashboards.blocks import Definitions, Section, Sentences
 from dashboards.experiment.queries import table_queries
@@ -26,7 +27,11 @@ def plan_section(reading: Reading, spoken: Voice) -> Section:
         blocks=(
             Definitions(tuple(_plan_items(reading, spoken))),
             Sentences(decision_steps(reading.result.decision, spoken), is_list=True),
-            Sentences(tuple(text for text in (method, _registered_end(reading, spoken)) if text)),
+            Sentences(
+                tuple(
+                    text for text in (method, _registered_end(reading, spoken), _next_shares(reading, spoken)) if text
+                )
+            ),
         ),
         queries=table_queries(
             reading,
@@ -58,6 +63,28 @@ def _registered_end(reading: Reading, spoken: Voice) -> str:
         "This test has a registered end (Lan & DeMets 1983): its ranges hold at every look until all the information planned is in, of which {share} is here, or the planned end has come. “Proven” means beyond the bound of the day.",
         share=share,
     )
+
+
+def _next_shares(reading: Reading, spoken: Voice) -> str:
+    """Advise shares for a next stage while the test is open; nothing once it has an answer, or where no chance is known."""
+    decision, say = reading.result.decision, spoken.say
+    rows = [(arm, reading.variant_rows.get((reading.primary, arm.id))) for arm in reading.arms]
+    known = [(arm, row) for arm, row in rows if row is not None and row["advised_share"] is not None]
+    if decision.get("verdict") != "keep_asking" or len(known) < len(rows):
+        return ""
+
+    def shares(name: str) -> str:
+        return spoken.listed([f"{arm.letter} {spoken.percent(row[name])}" for arm, row in known])
+
+    said = say(
+        "Advice on shares, never applied by itself: {shares}; gentler: {gentle}. A change is a new phase under [[allocation]], once a week at most. It brings in a little more during the test and does not find the best wording sooner.",
+        shares=shares("advised_share"),
+        gentle=shares("advised_share_gentle"),
+    )
+    hopeless = [arm.letter for arm, row in known if not arm.is_control and row["chance_best"] < HOPELESS]
+    if not hopeless or len(known) - len(hopeless) < 2:
+        return said
+    return f"{said} " + say("Hardly ever the best, and may be dropped: {wordings}.", wordings=spoken.listed(hopeless))
 
 
 def _plan_items(reading: Reading, spoken: Voice) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from dashboards.phrasing.voice import Voice
@@ -34,6 +35,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "contamination": (marked("One wording a reader"), marked("too many readers saw two wordings")),
     "contamination_by_variant": (marked("Readers of two wordings, evenly spread"), marked("readers changed wording unevenly")),
     "left_out_by_variant": (marked("Readers left out, evenly spread"), marked("readers were left out unevenly")),
+    "late_assignment": (marked("Split as planned on every day"), marked("readers were not split as planned on some day")),
     "untied_gifts": (marked("Gifts tied alike"), marked("gifts of one wording are tied to readers less often")),
     "denominator": (marked("Seen alike"), marked("the wordings were not seen equally often")),
     "basis_agreement": (marked("Both ways to count agree"), marked("the two ways to count readers disagree")),
@@ -195,6 +197,44 @@ def _left_out_sentence(findings: Sequence[_Finding]) -> str | None:
     )
 
 
+def _late_sentence(findings: Sequence[_Finding]) -> str | None:
+    found, spoken = findings[0], findings[0].spoken
+    if found.status == "pass":
+        return spoken.say("On no day were readers split otherwise than chance would have it.")
+    try:
+        day = date.fromisoformat(str(found.detail.get("day")))
+    except ValueError:
+        return None
+    return spoken.say(
+        "On {day} the shares of the wordings were off by {off}: look at what was released or switched that day.",
+        day=spoken.day(day),
+        off=found.percent("off"),
+    )
+
+
+def _before_sentence(findings: Sequence[_Finding]) -> str | None:
+    spoken = findings[0].spoken
+    names = {
+        "visits_before": spoken.say("pageviews before the test"),
+        "gifts_before": spoken.say("{givers} before the test", givers=spoken.words.givers),
+    }
+    if findings[0].status == "pass":
+        asked = spoken.listed(list(dict.fromkeys(names.get(str(item.row.get("metric")), "") for item in findings)))
+        return spoken.say("Before anybody was asked the groups were alike: {what}.", what=asked)
+    said = [
+        spoken.say(
+            "{what} of {wording} differed by {lift}",
+            what=names.get(str(item.row.get("metric")), ""),
+            wording=item.name,
+            lift=item.percent("lift", plus=True),
+        )
+        for item in findings
+    ]
+    return (
+        sentence(capital("; ".join(said))) + " " + spoken.say("Readers were not split by chance, or not counted alike.")
+    )
+
+
 def _untied_sentence(findings: Sequence[_Finding]) -> str | None:
     say = findings[0].spoken.say
     shares = "; ".join(
@@ -317,6 +357,12 @@ def _novelty_sentence(findings: Sequence[_Finding]) -> str | None:
         )
     said = []
     for item in findings:
+        if abs(item.number("z") or 0.0) < (item.row.get("warn_at") or 0.0):
+            message = marked(
+                "the effect of {wording} on {outcomes} differs between days more than chance would have it"
+            )
+            said.append(spoken.say(message, wording=item.name, outcomes=outcomes))
+            continue
         change = item.number("change_per_day") or 0.0
         values = {"wording": item.name, "outcomes": outcomes, "change": spoken.percent(abs(change))}
         said.append(
@@ -348,6 +394,8 @@ _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "contamination": _contamination_sentence,
     "contamination_by_variant": _spread_sentence,
     "left_out_by_variant": _left_out_sentence,
+    "late_assignment": _late_sentence,
+    "before_the_test": _before_sentence,
     "untied_gifts": _untied_sentence,
     "denominator": _denominator_sentence,
     "basis_agreement": _basis_sentence,

@@ -95,6 +95,8 @@ _REASONS: Mapping[str, str] = {
     "no_dates": marked("The table has no dates."),
     "not_counted": marked("It was not counted."),
     "no_untied_gifts": marked("Every gift that names this test is tied to a reader who was asked."),
+    "few_before": marked("Too few readers with any of it before the test."),
+    "not_registered": marked("Earlier visits are not registered as a covariate."),
     "few_untied_gifts": marked("Too few gifts are tied to nobody to compare their shares."),
     "no_views": marked("No view has been recorded."),
     "one_epoch": marked("Planned shares never changed, so there is only one phase."),

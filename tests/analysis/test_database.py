@@ -77,7 +77,7 @@ def land_readers(publisher: TestPublisher, readers: int = 400, experiment_id: st
 def made(tmp_path_factory: pytest.TempPathFactory) -> TestPublisher:
     """Two editions: one with all readers, one with a reader more."""
     publisher = TestPublisher(tmp_path_factory.mktemp("database") / "publisher")
-    publisher.register()
+    publisher.register(more='covariates = ["device"]')
     land_readers(publisher)
     published(publisher)
     publisher.land("appeal_events", [appeal_event("10-28 12:00", "late")])

@@ -92,3 +92,23 @@ def test_a_number_out_of_bounds_is_named(make, says: str) -> None:
 def test_own_history_needs_an_edition(tmp_path: Path) -> None:
     with pytest.raises(NothingToReport):
         own_history(tmp_path / "askwell.duckdb")
+
+
+def test_with_many_variants_a_larger_control_by_the_square_root_shortens_the_test() -> None:
+    ground = Ground(rate=0.001, readers_a_day=20_000, tail=None)
+    found = answer(make_plan(ground, Design(shares=(1,) * 10, days=28)), "conversion", Guarantee.FIXED)
+    advised = next(one for one in found.advice if one.change is Help.CONTROL_SHARE)
+    assert advised.days is not None
+    assert advised.days < 0.9 * found.days
+    again = make_plan(ground, Design(shares=(3, *(1,) * 9), days=28))
+    assert answer(again, "conversion", Guarantee.FIXED).days == pytest.approx(advised.days)
+    assert Help.CONTROL_SHARE not in [one.change for one in answer(again, "conversion", Guarantee.FIXED).advice]
+
+
+def test_a_registered_end_costs_hardly_more_than_one_look() -> None:
+    plan = make_plan(GROUND, Design())
+    base = answer(plan, "conversion", Guarantee.FIXED).readers
+    assert answer(plan, "conversion", Guarantee.PLANNED).readers == pytest.approx(1.055 * base)
+    assert {curve.guarantee for curve in plan.curves} == {Guarantee.FIXED, Guarantee.ANYTIME}
+    short = answer(make_plan(GROUND, Design(days=20)), "conversion", Guarantee.ANYTIME)
+    assert Help.REGISTERED_END in [one.change for one in short.advice]

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from analysis.inference.estimates import estimate
 from analysis.result_tables import CHECKS, SPECIAL_READERS, TIED_GIFTS
+from analysis.sufficient import DAILY_ARRIVAL_SCHEMA
 from analysis.trust import CHECK_NAMES, blocked, run_checks
 from bench.made_statistics import made
 from tests.analysis.inference.tables import counts, exposures, money, plan, row, split, statistics
@@ -421,3 +422,94 @@ def test_an_arm_that_shares_no_epoch_with_the_control_has_no_denominator_to_comp
     apart = [counts("a", 5_000), counts("b", 0), counts("a", 0, epoch=1), counts("b", 5_000, epoch=1)]
     shares = split({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 1.0})
     assert check(run(apart, rows=[], shares=shares), "denominator")["reason"] == "too_few_readers"
+
+
+# -- every single day, and the time before ------------------------------------------------------------------------------
+
+
+def by_day(*splits: tuple[int, int]) -> pl.DataFrame:
+    """Readers of `a` and `b` on each day from 1 March on."""
+    return pl.DataFrame(
+        [
+            ("appeal", 0, date(2026, 3, 1) + timedelta(days=day), variant, n)
+            for day, pair in enumerate(splits)
+            for variant, n in zip("ab", pair, strict=True)
+        ],
+        schema=DAILY_ARRIVAL_SCHEMA,
+        orient="row",
+    )
+
+
+def test_days_that_even_out_over_the_test_are_found() -> None:
+    sound = [(5000, 5000)] * 10
+    assert check(run(arrivals=by_day(*sound)), "late_assignment")["status"] == "pass"
+    broken = [*sound[:4], (5600, 4400), (4400, 5600), *sound[6:]]
+    found = check(run(arrivals=by_day(*broken)), "late_assignment")
+    assert found["status"] == "block"
+    assert found["detail"]["day"] == "2026-03-05"
+    assert found["detail"]["off"] == pytest.approx(0.06)
+    evened = check(run([counts("a", 50_000), counts("b", 50_000)], arrivals=by_day(*broken)), "sample_ratio")
+    assert evened["status"] == "pass", "the whole test says nothing"
+
+
+def test_a_day_without_one_of_the_variants_is_found_though_it_has_no_row() -> None:
+    lost = by_day(*[(3000, 3000)] * 8).filter((pl.col("variant_id") == "a") | (pl.col("first_day") != date(2026, 3, 8)))
+    found = check(run(arrivals=lost), "late_assignment")
+    assert (found["status"], found["detail"]["day"]) == ("block", "2026-03-08")
+
+
+def test_late_assignment_raises_hardly_an_alarm_over_sixty_looks() -> None:
+    rng, alarms = np.random.default_rng(5), 0
+    for _ in range(100):
+        days = [(int(a), 2000 - int(a)) for a in rng.binomial(2000, 0.5, 60)]
+        alarms += any(
+            check(run(arrivals=by_day(*days[: look + 1])), "late_assignment")["status"] != "pass"
+            for look in (5, 20, 59)
+        )
+    assert alarms <= 4
+
+
+def test_without_days_late_assignment_is_not_asked() -> None:
+    assert check(run(), "late_assignment")["reason"] == "no_dates"
+
+
+def test_groups_that_gave_differently_before_the_test_block() -> None:
+    def before(a: int, b: int) -> dict[str, Any]:
+        rows = [
+            counts("a", 50_000, n_split=50_000, n_gave_before=a),
+            counts("b", 50_100, n_split=50_100, n_gave_before=b),
+        ]
+        return check(run(rows), "before_the_test", metric="gifts_before")
+
+    assert before(1000, 1030)["status"] == "pass"
+    found = before(1000, 1300)
+    assert found["status"] == "block"
+    assert found["detail"]["lift"] == pytest.approx(1300 / 50_100 / (1000 / 50_000) - 1)
+    assert before(10, 30)["reason"] == "few_before"
+
+
+def test_groups_that_read_differently_before_the_test_block() -> None:
+    def before(a: float, b: float) -> dict[str, Any]:
+        rows = [
+            counts(name, 50_000, visits_before=int(mean * 50_000), visits_before_squared=int((mean**2 + 30) * 50_000))
+            for name, mean in (("a", a), ("b", b))
+        ]
+        return check(run(rows), "before_the_test", metric="visits_before")
+
+    assert before(4.0, 4.02)["status"] == "pass"
+    assert before(4.0, 4.3)["status"] == "block"
+    assert check(run(), "before_the_test", metric="visits_before")["reason"] == "not_registered"
+    assert check(run(), "before_the_test", metric="gifts_before")["reason"] == "not_counted"
+
+
+def test_an_effect_that_jumps_from_day_to_day_without_a_trend_is_told() -> None:
+    rows, a, b = [], 0, 0
+    for day in range(12):
+        a, b = a + 100, b + (150 if day % 2 else 80)
+        rows += [
+            row(v, 10_000 * (day + 1), x, as_of=date(2026, 3, 9) + timedelta(days=day)) for v, x in (("a", a), ("b", b))
+        ]
+    found = check(run(rows=rows), "novelty")
+    assert found["status"] == "warn"
+    assert found["statistic"] < found["warn_at"]
+    assert found["detail"]["q_p"] < 0.01

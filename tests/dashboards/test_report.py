@@ -29,6 +29,7 @@ ORDER = [
     "robustness",
     "groups",
     "cost",
+    "adjusted",
     "metrics",
     "unknown",
     "plan",

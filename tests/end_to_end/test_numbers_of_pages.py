@@ -19,6 +19,7 @@ from analysis.database import open_database
 from analysis.edition import Draft, audience_of, last_edition, results, stamp_of
 from analysis.experiment_result import ExperimentResult
 from analysis.result_tables import (
+    ADJUSTED_ESTIMATES,
     CHECKS,
     DECISIONS,
     ESTIMATES,
@@ -34,7 +35,7 @@ from dashboards.site import QUERIES, build_site
 from tests.analysis.test_database import land_readers, published
 from tests.builders import TestPublisher, appeal_event
 
-_FRAMES = (ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
+_FRAMES = (ESTIMATES, ADJUSTED_ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
 _HEALTH = ("ledger", "quarantine_reasons", "rows_per_day")
 
 #: Rows by table, as the queries of one section give them.
@@ -44,7 +45,7 @@ Answers = dict[str, pl.DataFrame]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> TestPublisher:
     publisher = TestPublisher(tmp_path_factory.mktemp("numbers") / "publisher")
-    publisher.register()
+    publisher.register(more='covariates = ["visits_before", "device"]')
     land_readers(publisher, readers=1200)
     for _ in ("first", "second"):
         published(publisher)
