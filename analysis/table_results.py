@@ -85,7 +85,9 @@ class TableResults:
     refused: dict[str, str]
 
 
-def table_results(tallies: Tallies, plan: TablePlan, *, name: str, now: datetime) -> TableResults:
+def table_results(
+    tallies: Tallies, plan: TablePlan, *, name: str, now: datetime, balance: pl.DataFrame | None = None
+) -> TableResults:
     """Return what the table says about each of its tests, all of them compared in one pass.
 
     Args:
@@ -93,6 +95,7 @@ def table_results(tallies: Tallies, plan: TablePlan, *, name: str, now: datetime
         plan: What was planned, and what rows and money are.
         name: What the table is called, for a file of one test.
         now: Moment that the pages carry.
+        balance: From `table_balance.balance_checks`; None where nobody asked for it.
 
     Raises:
         TableError: no test can be compared; the sentence says why.
@@ -111,7 +114,7 @@ def table_results(tallies: Tallies, plan: TablePlan, *, name: str, now: datetime
         reasons = "; ".join(f"{test}: {reason}" for test, reason in list(refused.items())[:5])
         more = len(refused) - 5
         raise TableError(f"No test can be compared. {reasons}{f'; and {more} more' if more > 0 else ''}.")
-    return TableResults(_compare(made, tallies, plan, now), refused)
+    return TableResults(_compare(made, tallies, plan, now, balance), refused)
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,9 @@ def _planned(values: Sequence[str], given: Mapping[str, float] | None) -> dict[s
     return {value: given[value] for value in values}
 
 
-def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: datetime) -> tuple[TableResult, ...]:
+def _compare(
+    made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: datetime, balance: pl.DataFrame | None
+) -> tuple[TableResult, ...]:
     experiments = [item.experiment for item in made]
     ids = pl.DataFrame(
         [
@@ -220,6 +225,9 @@ def _compare(made: Sequence[_Made], tallies: Tallies, plan: TablePlan, now: date
     estimates = estimate(statistics, plan_rows, share_rows)
     described = describe_variants(statistics, plan_rows, share_rows)
     checks = run_checks(counts, statistics, estimates, plan_rows, share_rows)
+    if balance is not None:
+        of_test = ids.select("test", "experiment_id").unique(maintain_order=True)
+        checks = pl.concat([checks, balance.join(of_test, on="test").select(checks.columns)])
     uneven = _uneven(checks) if plan.shares is None else []
     if uneven:
         # Equal shares were assumed, and the counts speak against them: what rests on the planned share is not known.

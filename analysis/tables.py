@@ -219,7 +219,7 @@ def _require_text(name: str, dtype: pl.DataType) -> None:
         raise TableError(f"Column {name} holds {dtype}, which names nothing; text or numbers are needed.")
 
 
-def _text(name: str, schema: pl.Schema, prefix: str = "") -> pl.Expr:
+def text_column(name: str, schema: pl.Schema, prefix: str = "") -> pl.Expr:
     """A column as text, empty ones null; whole numbers without decimals, so that 0.0 of a spreadsheet is 0."""
     column, dtype = pl.col(prefix + name), schema[name]
     if dtype.is_float():
@@ -232,11 +232,11 @@ def _text(name: str, schema: pl.Schema, prefix: str = "") -> pl.Expr:
     return pl.when(stripped == "").then(None).otherwise(stripped)
 
 
-def _number(name: str, schema: pl.Schema) -> tuple[pl.Expr, pl.Expr]:
+def number_column(name: str, schema: pl.Schema) -> tuple[pl.Expr, pl.Expr]:
     """A column as floats, empty ones null, and whether it holds something that is not a finite number."""
     dtype = schema[name]
     if dtype == pl.String:
-        text = _text(name, schema)
+        text = text_column(name, schema)
         number = text.cast(pl.Float64, strict=False)
         return number, text.is_not_null() & ~number.is_finite().fill_null(value=False)
     if dtype.is_numeric():
@@ -255,7 +255,7 @@ def _yes_or_no(name: str, schema: pl.Schema) -> tuple[pl.Expr, pl.Expr]:
     if dtype == pl.Null:
         return pl.lit(None, pl.Boolean), pl.lit(value=False)
     if dtype == pl.String:
-        text = _text(name, schema).str.to_lowercase()
+        text = text_column(name, schema).str.to_lowercase()
         number = text.cast(pl.Float64, strict=False)
         yes, no = (number == 1) | (text == "true"), (number == 0) | (text == "false")
     elif dtype.is_numeric():
@@ -319,9 +319,9 @@ def _tally_readers(
 def _settled(part: pl.DataFrame, schema: pl.Schema, columns: TableColumns, segment: str | None) -> pl.DataFrame:
     """Groups by the text of test, variant and segment: those that read alike are added up."""
     named = part.with_columns(
-        test=pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema, "key "),
-        variant=_text(columns.variant, schema, "key "),
-        segment=pl.lit("all") if segment is None else _text(segment, schema, "key ").fill_null(SEGMENT_UNKNOWN),
+        test=pl.lit(WHOLE_TABLE) if columns.test is None else text_column(columns.test, schema, "key "),
+        variant=text_column(columns.variant, schema, "key "),
+        segment=pl.lit("all") if segment is None else text_column(segment, schema, "key ").fill_null(SEGMENT_UNKNOWN),
     )
     numbers = [name for name in part.columns if not name.startswith("key ")]
     return named.group_by("test", "variant", "segment").agg(
@@ -340,7 +340,7 @@ def _typed(
     mistakes: dict[str, pl.Expr] = {}
     major = pl.lit(None, pl.Float64)
     if columns.value is not None:
-        major, mistakes["bad_value"] = _number(columns.value, schema)
+        major, mistakes["bad_value"] = number_column(columns.value, schema)
         selected["amount"] = _minor(major, exponent)
     if columns.converted is not None:
         selected["converted"], mistakes["bad_converted"] = _yes_or_no(columns.converted, schema)
@@ -485,14 +485,14 @@ def _tally_totals(frame: pl.LazyFrame, schema: pl.Schema, columns: TableColumns,
             _require_text(key, schema[key])
     numbers = {"n": columns.readers, "x": columns.converted, "value": columns.value, "capped": columns.capped_value}
     selected: dict[str, pl.Expr] = {
-        "test": pl.lit(WHOLE_TABLE) if columns.test is None else _text(columns.test, schema),
-        "variant": _text(columns.variant, schema),
+        "test": pl.lit(WHOLE_TABLE) if columns.test is None else text_column(columns.test, schema),
+        "variant": text_column(columns.variant, schema),
     }
     for key, name in numbers.items():
         if name is None:
             selected[key], selected[f"bad_{key}"] = pl.lit(None, pl.Float64), pl.lit(value=False)
         else:
-            selected[key], selected[f"bad_{key}"] = _number(name, schema)
+            selected[key], selected[f"bad_{key}"] = number_column(name, schema)
             selected[f"said_{key}"] = pl.col(name).cast(pl.String)
     table = frame.select(**selected).collect()
     if table.is_empty():

@@ -16,6 +16,7 @@ from babel.numbers import list_currencies
 
 from analysis.errors import TableError
 from analysis.money import minor_digits, to_minor
+from analysis.table_balance import balance_checks
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, table_results
 from analysis.tables import TableColumns, tally
 from askwell.analyze_json import as_document
@@ -37,6 +38,7 @@ class Options:
     experiment: str | None
     capped_value: str | None
     segment: Sequence[str]
+    balance: Sequence[str]
     shares: str | None
     metric: str | None
     days: int | None
@@ -59,7 +61,9 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
     exponent = minor_digits().get(currency, 2)
     tallies = tally(file, _columns(options), exponent=exponent, cap=options.cap)
     plan = _plan(options, currency)
-    found = table_results(tallies, plan, name=file.name, now=datetime.now(UTC).replace(microsecond=0))
+    balance = balance_checks(file, _columns(options), options.balance) if options.balance else None
+    now = datetime.now(UTC).replace(microsecond=0)
+    found = table_results(tallies, plan, name=file.name, now=now, balance=balance)
     pages = [] if report is None else _write_pages(found.tests, report)
     if as_json:
         typer.echo(as_document(found, tallies, plan, file, is_split=options.experiment is not None))
@@ -85,6 +89,8 @@ def _require_sense(options: Options) -> None:
             raise typer.BadParameter("Totals (--readers) need the column of conversions: --converted.")
         if options.segment:
             raise typer.BadParameter("--segment needs a row per reader; totals (--readers) have no segments.")
+        if options.balance:
+            raise typer.BadParameter("--balance needs a row per reader; totals (--readers) have no other columns.")
         if options.cap is not None:
             raise typer.BadParameter(
                 "Totals cannot be capped afterwards; name the column of capped totals: --capped-value."

@@ -346,6 +346,12 @@ def analyze(
     segment: Annotated[
         list[str] | None, typer.Option(help="Column that cuts readers into groups; may be given several times.")
     ] = None,
+    balance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of numbers known before the test, to be alike in all groups; may be given several times."
+        ),
+    ] = None,
     readers: Annotated[
         str | None, typer.Option(help="Column that counts readers: the table has one row per variant.")
     ] = None,
@@ -383,6 +389,7 @@ def analyze(
         experiment=experiment,
         capped_value=capped_value,
         segment=segment or (),
+        balance=tuple(dict.fromkeys(balance or ())),
         shares=shares,
         metric=metric,
         days=days,

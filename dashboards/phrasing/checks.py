@@ -44,6 +44,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "pooled_agreement": (marked("Phases agree"), marked("the phases of the test disagree")),
     "novelty": (marked("No trend over time"), marked("the effect changed over time")),
     "maturity": (marked("Open outcome windows"), marked("outcomes are still open")),
+    "balance": (marked("Groups alike beforehand"), marked("the groups differed before the test")),
     "before_the_test": (marked("Same readers before the test"), marked("the groups differed before the test")),
 }  # fmt: skip
 CHECK_STATUSES = ("block", "warn", "pass", "not_applicable")
@@ -389,6 +390,32 @@ def _maturity_sentence(findings: Sequence[_Finding]) -> str | None:
     )
 
 
+def _balance_sentence(findings: Sequence[_Finding]) -> str | None:
+    found, spoken = findings[0], findings[0].spoken
+    p, columns = found.number("p"), found.detail.get("columns")
+    if p is None or not isinstance(columns, dict) or not columns:
+        return None
+    known = {name: one["p"] for name, one in columns.items() if isinstance(one.get("p"), float)}
+    said = spoken.say(
+        "{count} {columns} known before the test, taken together: {odds}.",
+        count=spoken.count(len(columns)),
+        columns=spoken.say("column") if len(columns) == 1 else spoken.say("columns"),
+        odds=_odds(p, spoken),
+    )
+    if not known:
+        return said
+    least = min(known, key=lambda name: known[name])
+    apart = spoken.say("Furthest apart: {column}, {odds}.", column=plain(least, 40), odds=_odds(known[least], spoken))
+    return f"{said} {apart}"
+
+
+def _odds(p: float, spoken: Voice) -> str:
+    """How often chance alone brings such a difference."""
+    if p < 0.001:
+        return spoken.say("chance alone does this less than once in a thousand draws")
+    return spoken.say("chance alone does this in {percent} of draws", percent=spoken.percent(p))
+
+
 _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "sample_ratio": _split_sentence,
     "contamination": _contamination_sentence,
@@ -404,4 +431,5 @@ _CHECK_SENTENCES: Mapping[str, Callable[[Sequence[_Finding]], str | None]] = {
     "pooled_agreement": _pooled_sentence,
     "novelty": _novelty_sentence,
     "maturity": _maturity_sentence,
+    "balance": _balance_sentence,
 }

@@ -535,3 +535,19 @@ def test_the_examples_of_the_guide_run(tmp_path: Path) -> None:
         file = tmp_path / name
         file.write_text(text.strip(), encoding="utf-8")
         assert answer(file, *options)["control"] == "control"
+
+
+def test_groups_that_differ_beforehand_are_fixed_first_and_the_column_is_named(tmp_path: Path) -> None:
+    lines = [f"{v},{int(i % 9 == 0)},{i % 7 + 2 * (v == 'b')},{i % 5}" for v in "ab" for i in range(900)]
+    file = tmp_path / "readers.csv"
+    file.write_text("variant,gave,visits,years\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    asked = ("--variant", "variant", "--converted", "gave", "--balance", "visits", "--balance", "years")
+    found = answer(file, *asked)
+    assert found["verdict"] == "fix_first"
+    (check,) = (one for one in found["checks"] if one["check"] == "balance")
+    assert (check["status"], check["detail"]["columns"]["visits"]["mean"]["b"]) == (
+        "block",
+        pytest.approx(5.0, abs=0.01),
+    )
+    said = " ".join(analyze(file, *asked).split())
+    assert "Furthest apart: visits" in said
