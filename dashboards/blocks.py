@@ -37,7 +37,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its label, a smaller note, whether it holds `text`, `number` or `strip`, and the variant it is about."""
+    """A column: its label, a smaller note, whether it holds `text`, `number` or `strip`, and the variant it is about.
+
+    `on_phone` stands beside each cell where a table becomes cards and one label would name two cells; empty for the label.
+    """
 
     label: str
     note: str = ""
@@ -45,6 +48,7 @@ class Column:
     axis: Markup | None = None
     letter: str = ""
     token: str = ""
+    on_phone: str = ""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,13 @@ def gift_kinds_section(reading: Reading, spoken: Voice) -> Section | None:
     columns = [Column(say("Wording"))]
     for metric in GIFT_KINDS:
         columns += [
-            Column(metric_name(metric, spoken), spoken.unit_of(metric), "number"),
-            Column(say("Difference"), say("95%, however often you look"), "number"),
+            Column(name := metric_name(metric, spoken), spoken.unit_of(metric), "number"),
+            Column(
+                say("Difference"),
+                say("95%, however often you look"),
+                "number",
+                on_phone=say("Difference: {metric}", metric=spoken.inside(name)),
+            ),
         ]
     columns.append(Column(say("Regular share"), say("of all who gave"), "number"))
     return Section(

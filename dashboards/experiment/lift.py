@@ -74,7 +74,7 @@ def lift_section(reading: Reading, spoken: Voice) -> Section | None:
             )
             for row, share in zip(rows, (*shares, None), strict=True)
         ),
-        is_compact=True,
+        summary=say("The numbers, step by step"),
     )
     return Section(
         id="split",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -55,9 +55,8 @@ def robustness_section(reading: Reading, spoken: Voice) -> Section | None:
                 say("The difference under other rules"),
                 columns,
                 tuple(_row(arm, rules[0], rule, spoken) for arm, rules in found.items() for rule in rules),
-                is_compact=True,
             ),
-            Sentences((_in_short(len(turns), spoken),)),
+            Sentences((_in_short(len(turns), spoken), *_approximate(reading, found.values(), spoken))),
         ),
         data=(
             ("variant_id", "rule", "difference_per_1000", "low", "high"),
@@ -124,6 +123,23 @@ def _in_short(turns: int, spoken: Voice) -> str:
     )
 
 
+def _approximate(reading: Reading, found: Iterable[Sequence[_Rule]], spoken: Voice) -> tuple[str, ...]:
+    """Where planned shares changed, phases are weighted before the largest giver of the control is taken out, not after."""
+    is_told = any(rule.id == _without(reading.control) for rules in found for rule in rules)
+    if not is_told or len(reading.result.experiment.allocation) < 2:
+        return ()
+    return (
+        spoken.say(
+            "Planned shares changed during this test: without the largest {giver} of the current wording, the difference is approximate.",
+            giver=spoken.words.giver,
+        ),
+    )
+
+
+def _without(arm: Arm) -> str:
+    return f"without_largest_of_{arm.id}"
+
+
 def _other_values(reading: Reading, main: Comparison, spoken: Voice) -> Iterator[_Rule]:
     say, arm = spoken.say, main.arm
     names = (say("Without the cap"), say("Monthly payments counted for a year"))
@@ -163,5 +179,5 @@ def _without_the_largest(reading: Reading, main: Comparison, spoken: Voice) -> I
         if with_it is None or without is None or not math.isclose(with_it, lift, rel_tol=1e-9):
             continue
         left = 1 - found["share"] if row["variant_id"] == reading.control.id else 1.0
-        name = names.pop(row["variant_id"])
-        yield _Rule(f"without_largest_of_{row['variant_id']}", name, without * base * left * 1_000, _NO_RANGE)
+        name, whose = names.pop(row["variant_id"]), reading.arm_by_id[row["variant_id"]]
+        yield _Rule(_without(whose), name, without * base * left * 1_000, _NO_RANGE)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 import pytest
 
 from analysis.experiment_result import ExperimentResult
+from analysis.registry import Allocation
 from dashboards.blocks import Cards, Definitions, Lines, Page, Section, Sentences, Table, TableRow
 from dashboards.experiment.page import experiment_report
 from dashboards.phrasing.voice import voice
@@ -319,3 +321,19 @@ def test_the_plan_says_what_wordings_were_taken_to_differ_by_and_whether_that_wa
     assert said(0.1, 29).startswith("Taken to be about 10%")
     assert said(0.1, 29).endswith("from 30 past tests on, and 29 are at hand")
     assert said(0.043, 120).startswith("About 4.3%, learned from 120 past tests")
+
+
+def test_a_phone_tells_apart_two_columns_of_differences() -> None:
+    (columns,) = (block.columns for block in section(experiment_report(tell(builders.PROVEN)), "kinds").blocks)  # type: ignore[union-attr]
+    labels = [column.on_phone or column.label for column in columns]
+    assert len(set(labels)) == len(labels)
+
+
+def test_where_shares_changed_the_result_without_the_largest_giver_is_said_to_be_approximate() -> None:
+    result = tell(builders.PROVEN)
+    said = "the difference is approximate"
+    assert said not in texts(experiment_report(result), "robustness")
+    shares = {variant.id: 1.0 for variant in result.experiment.variants}
+    epochs = tuple(Allocation(starts_at=datetime(2026, 10, day), shares=shares) for day in (1, 20))
+    changed = replace(result, experiment=result.experiment.model_copy(update={"allocation": epochs}))
+    assert said in texts(experiment_report(changed), "robustness")
