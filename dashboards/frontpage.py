@@ -315,11 +315,17 @@ def _told_otherwise(results: Sequence[ExperimentResult], spoken: Voice) -> Itera
     if found.names:
         rest = len(found.names) - MOST_CHANGES
         more = [spoken.say_n("{count} more test", "{count} more tests", rest)] if rest > 0 else []
-        yield spoken.say(
-            "Changed definition: {tests}. Up to {day}, readers differ by {readers} and outcomes by {outcomes} from what was told then.",
-            tests=spoken.listed([*found.names[:MOST_CHANGES], *more]),
-            **values(found.redefined),
-        )
+        tests = spoken.listed([*found.names[:MOST_CHANGES], *more])
+        if found.redefined.total():
+            yield spoken.say(
+                "Changed definition: {tests}. Up to {day}, readers differ by {readers} and outcomes by {outcomes} from what was told then.",
+                tests=tests,
+                **values(found.redefined),
+            )
+        else:
+            yield spoken.say(
+                "Changed definition: {tests}. Readers and outcomes up to {day} stay as they were.", tests=tests, day=day
+            )
     if found.unknown.total():
         yield spoken.say(
             "Counted anew up to {day}: readers differ by {readers} and outcomes by {outcomes}, because rows came late or were withdrawn, or a definition changed; an edition made before the upgrade does not say which.",
