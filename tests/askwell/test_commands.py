@@ -235,8 +235,25 @@ def test_serve_shows_the_site_and_nothing_else(demo: Path, server: http.client.H
     assert get("/experiments/").status == 404, "no folder is listed"
     for path in ("/../askwell.toml", "/..%2faskwell.key", "/%2e%2e/askwell.key", "/../../etc/passwd"):
         assert get(path).status == 404, path
-    assert get("/", "POST").status == 501
-    assert get("/", "PUT").status == 501
+    for path in (
+        "/%00",
+        "/index.html%00.txt",
+        "/%ff%fe",
+        "//etc/passwd",
+        "/experiments%5c..%5caskwell.key",
+        "/.askwell",
+    ):
+        assert get(path).status == 404, path
+    for method in ("POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "PROPFIND"):
+        answer = get("/", method)
+        assert answer.status == 501, method
+        assert answer.headers["X-Frame-Options"] == "DENY", method
+    assert get("/" + "a" * 70_000).status == 414
+    server.request("GET", "/", headers={"X-Long": "a" * 70_000})
+    answer = server.getresponse()
+    answer.read()
+    assert answer.status == 431
+    assert get("/").status == 200, "and it still stands"
 
 
 @pytest.mark.slow
@@ -337,3 +354,32 @@ def test_a_a_tests_need_past_tests_that_are_large_enough_or_give_their_rates(dem
 def test_a_a_tests_take_no_file(tmp_path: Path) -> None:
     done = askwell("check", "gifts.csv", "--source", "x", "--aa", cwd=tmp_path, ok=False)
     assert done.returncode == 2
+
+
+@pytest.mark.slow
+def test_a_request_that_never_ends_is_dropped_and_nothing_names_who_asked(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import socket
+    import threading
+    from functools import partial
+
+    from askwell.serve import SiteHandler, SiteServer
+
+    monkeypatch.setattr(SiteHandler, "timeout", 0.3)
+    with SiteServer(("127.0.0.1", 0), partial(SiteHandler, directory=str(demo / "site"))) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        with socket.create_connection(serving.server_address[:2], timeout=5) as slow:
+            slow.sendall(b"GET / HT")
+            assert slow.recv(10) == b"", "closed by the server"
+        with socket.create_connection(serving.server_address[:2], timeout=5) as gone:
+            gone.sendall(b"GET /\0x HTTP/1.1\r\n\r\n")
+        serving.shutdown()
+    assert "127.0.0.1" not in "".join(capfd.readouterr())
+
+
+def test_only_the_machine_itself_needs_no_warning() -> None:
+    from askwell.serve import _is_loopback
+
+    assert all(_is_loopback(host) for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost"))
+    assert not any(_is_loopback(host) for host in ("::", "192.0.2.7", "reports.example.org"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -334,6 +334,6 @@ def test_where_shares_changed_the_result_without_the_largest_giver_is_said_to_be
     said = "the difference is approximate"
     assert said not in texts(experiment_report(result), "robustness")
     shares = {variant.id: 1.0 for variant in result.experiment.variants}
-    epochs = tuple(Allocation(starts_at=datetime(2026, 10, day), shares=shares) for day in (1, 20))
+    epochs = tuple(Allocation(starts_at=datetime(2026, 10, day, tzinfo=UTC), shares=shares) for day in (1, 20))
     changed = replace(result, experiment=result.experiment.model_copy(update={"allocation": epochs}))
     assert said in texts(experiment_report(changed), "robustness")
