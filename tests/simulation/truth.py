@@ -5,7 +5,8 @@ verdicts, and what was found is held against `truth.json`. Ends with the line `N
 exits with 1 where one failed.
 
 What is asked, and of which intervals: the 95 % intervals for the lift of conversion, value and pageviews of every
-variant on the last day, both the fixed-horizon and the anytime-valid ones. An experiment that `fix_first` stops promises
+variant on the last day, of a team's own count of givers and its own ratio of givers to pages, which are declared in the
+settings alone, both the fixed-horizon and the anytime-valid ones. An experiment that `fix_first` stops promises
 no interval and is left out, as is an interval that is absent with a reason; both are counted and said. Intervals of one
 seed share readers and are not independent; seeds are.
 """
@@ -40,7 +41,23 @@ from analysis.store import Warehouse
 Kind = Literal["fixed", "anytime"]
 
 KINDS: tuple[Kind, ...] = ("fixed", "anytime")
-METRICS = ("conversion", "value", "pageviews")
+#: Metrics that the team declares, and nothing in the code knows: who gave, and that over pages read.
+OWN_METRICS = """
+[metrics.own_givers]
+label = "Gave, as the team counts it"
+direction = "more_is_better"
+window_days = 7
+numerator = { rows = "contributions", sum = "readers" }
+
+[metrics.own_givers_a_page]
+label = "Givers a page read"
+direction = "more_is_better"
+window_days = 7
+numerator = { rows = "contributions", sum = "readers" }
+denominator = { rows = "pageviews" }
+"""
+_OWN_WINDOW_HOURS = 7 * 24
+METRICS = ("conversion", "value", "pageviews", "own_givers", "own_givers_a_page")
 
 #: Share of the 95 % intervals that must hold the truth.
 COVERAGE = 0.95 - 0.02
@@ -122,6 +139,7 @@ class Criterion:
 def find(folder: Path, size: SimulationSize, seed: int) -> Found:
     """Simulate a publisher in `folder`, take it through the pipeline, and return what was found beside what is true."""
     truth = simulate(folder, size, seed=seed)
+    _declare_own_metrics(folder)
     settings = read_settings(folder)
     estimates, decisions, events = _computed(settings, _morning_after(size.last_day, settings))
     verdicts = tuple(_verdict(seed, truth.experiment(row["experiment_id"]), row) for row in decisions)
@@ -133,6 +151,28 @@ def find(folder: Path, size: SimulationSize, seed: int) -> Found:
         for interval in _intervals(seed, truth, row)
     )
     return Found((seed,), intervals, verdicts, events)
+
+
+def _declare_own_metrics(folder: Path) -> None:
+    """Let every experiment ask for the team's own metrics, by its files alone."""
+    with (folder / "askwell.toml").open("a", encoding="utf-8") as settings:
+        settings.write(OWN_METRICS)
+    for file in (folder / "experiments").glob("*.toml"):
+        text = file.read_text(encoding="utf-8")
+        asked = 'secondary_metrics = ["own_givers", "own_givers_a_page"]'
+        file.write_text(text.replace("\nprimary_metric", f"\n{asked}\nprimary_metric", 1), encoding="utf-8")
+
+
+def _true_ratio(truth: ExperimentTruth, variant_id: str, metric: str) -> float | None:
+    """Ratio of a metric as the simulation states it, or as follows from what it states."""
+    variant = truth.variant(variant_id)
+    if not metric.startswith("own_"):
+        return getattr(variant, f"{metric}_ratio")
+    if truth.window_hours != _OWN_WINDOW_HOURS or variant.conversion_ratio is None:
+        return None
+    if metric == "own_givers":
+        return variant.conversion_ratio
+    return None if variant.pageviews_ratio is None else variant.conversion_ratio / variant.pageviews_ratio
 
 
 def _computed(settings: Settings, now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
@@ -175,7 +215,7 @@ def _verdict(seed: int, truth: ExperimentTruth, row: dict[str, Any]) -> FoundVer
 
 def _intervals(seed: int, truth: Truth, row: dict[str, Any]) -> list[FoundInterval]:
     """Both intervals of an estimate; none where the simulation states no truth for it."""
-    ratio = getattr(truth.experiment(row["experiment_id"]).variant(row["variant_id"]), f"{row['metric']}_ratio")
+    ratio = _true_ratio(truth.experiment(row["experiment_id"]), row["variant_id"], row["metric"])
     if ratio is None:
         return []
     return [
