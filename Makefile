@@ -19,7 +19,7 @@ help:
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
 	@echo "make lowest  a short set of tests on the lowest versions that are allowed (some minutes; needs uv)"
-	@echo "make lock    resolve the dependencies into the three constraints files"
+	@echo "make lock    resolve the dependencies into the four constraints files"
 
 # A stamp is newer than what it was made from; a second call does nothing.
 .venv/.installed: pyproject.toml constraints.txt
@@ -30,6 +30,9 @@ help:
 
 .venv/.installed-server: pyproject.toml constraints-server.txt
 	@PYTHON="$(PYTHON)" sh environment.sh server
+
+.venv/.installed-spark: pyproject.toml constraints-spark.txt
+	@PYTHON="$(PYTHON)" sh environment.sh spark
 
 demo: .venv/.installed
 	@$(BIN)/askwell demo
@@ -100,6 +103,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no
 lock:
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o constraints.txt
 	@$(COMPILE) $(UPGRADE) --extra postgres --extra alerts -c constraints.txt pyproject.toml -o constraints-server.txt
+	@$(COMPILE) $(UPGRADE) --extra postgres --extra alerts --extra spark -c constraints.txt pyproject.toml -o constraints-spark.txt
 	@$(COMPILE) $(UPGRADE) --all-extras -c constraints.txt pyproject.toml -o constraints-dev.txt
 
 clean:

@@ -2,14 +2,16 @@
 # Make .venv with pinned dependencies, hashes verified: with uv where there is one, else with venv and pip.
 #   environment.sh        what Askwell runs on (constraints.txt)
 #   environment.sh server that, with PostgreSQL for Dagster's history and channels for alarms (constraints-server.txt)
+#   environment.sh spark  that, and PySpark, to count on a cluster (constraints-spark.txt)
 #   environment.sh dev    that, and what every extra, the tests and the benchmarks need (constraints-dev.txt)
 # Each file lists the whole closure, so nothing is resolved here (--no-deps).
 set -eu
 case "${1:-}" in
     "") lock=constraints.txt stamp=.venv/.installed ;;
     server) lock=constraints-server.txt stamp=.venv/.installed-server ;;
+    spark) lock=constraints-spark.txt stamp=.venv/.installed-spark ;;
     dev) lock=constraints-dev.txt stamp=.venv/.installed-dev ;;
-    *) echo "usage: environment.sh [server|dev]" >&2; exit 2 ;;
+    *) echo "usage: environment.sh [server|spark|dev]" >&2; exit 2 ;;
 esac
 PYTHON="${PYTHON:-python3}"
 

@@ -10,17 +10,17 @@ over readers, and a line in `COHORT_TABLES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 import polars as pl
 
 from analysis.erasure import keys_of
 from analysis.identity import shown_as_persons
 from analysis.inputs import columns_of
-from analysis.measures import counted_measures, counted_metrics, longest_days, payment_measures
+from analysis.measures import counted_measures, counted_metrics, longest_days, payment_measures, sources
 from analysis.registry import Experiment
 from analysis.settings import Settings
 from analysis.store import Part
@@ -72,6 +72,9 @@ EARLIER_VISITS = "earlier_visits"
 #: Days before a reader's first exposure whose visits are a covariate.
 HISTORY_DAYS = 28
 
+#: Partials that only experiments with measures of a source read: one that they do not need must not make them stale.
+_READ_BY = {"daily_page_measures": "pages", "daily_appeal_measures": "appeals"}
+
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _DISTANT_US = 2**62
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -85,7 +88,25 @@ class Count:
     counted_to: date
     parts: dict[str, list[Part]]
 
-    def of(self, relation: str) -> list[Part]:
+    @classmethod
+    def of(cls, experiment: Experiment, common: Common, as_of: date, parts: Mapping[str, Sequence[Part]]) -> Self:
+        """The experiment with those of the parts of `INPUT_TABLES` that its numbers follow from."""
+        settings = common.settings
+        counted_to = last_counted_day(experiment, settings, as_of)
+        first, last = experiment.starts.isoformat(), counted_to.isoformat()
+        gifts_from = (experiment.starts - timedelta(days=settings.reader_rules(experiment).giving_days)).isoformat()
+        own = {
+            table: [part for part in found if first <= part.scope <= last]
+            for table, found in parts.items()
+            if table not in _READ_BY or _READ_BY[table] in sources(experiment)
+        }
+        visits = visits_from(experiment).isoformat()
+        earlier = parts["daily_visits"] if history_days(experiment) else []
+        own[EARLIER_VISITS] = [part for part in earlier if visits <= part.scope <= last]
+        own[EARLIER] = [part for part in parts["contributions"] if gifts_from <= part.scope <= last]
+        return cls(experiment, counted_to, own)
+
+    def read_as(self, relation: str) -> list[Part]:
         """The parts of one of the `INPUTS`."""
         return self.parts.get(relation, self.parts.get(INPUTS[relation][0], []))
 
@@ -113,7 +134,7 @@ class Engine(Protocol):
 
 def together(batch: Sequence[Count], relation: str) -> list[Part]:
     """The parts of one of the `INPUTS` that any of the experiments needs."""
-    found = {part.part_id: part for one in batch for part in one.of(relation)}
+    found = {part.part_id: part for one in batch for part in one.read_as(relation)}
     return [found[part_id] for part_id in sorted(found)]
 
 

@@ -58,5 +58,9 @@ class NothingToReport(AskwellError):
     """There is nothing yet to compute from: no data, no experiment, or no published edition."""
 
 
+class EngineError(AskwellError):
+    """The cluster that counts failed, or cannot be used as it is set up; the warehouse is as it was."""
+
+
 class TableError(AskwellError):
     """A table given to `askwell analyze` cannot be understood: a column is missing or holds what it should not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Self
 
 import duckdb
@@ -18,22 +18,19 @@ import polars as pl
 
 from analysis.cohorts import (
     COHORT_TABLES,
-    EARLIER,
-    EARLIER_VISITS,
     INPUT_TABLES,
     Common,
     Count,
     Engine,
     guards_pageviews,
     history_days,
-    last_counted_day,
     over,
     visits_from,
 )
 from analysis.contract import Kind
 from analysis.duckdb_engine import DuckDBEngine
 from analysis.identity import last_touched, refresh_persons
-from analysis.measures import appeal_measures, page_measures, sources
+from analysis.measures import appeal_measures, page_measures
 from analysis.queries import query
 from analysis.registry import Experiment
 from analysis.settings import employee_ids
@@ -251,8 +248,15 @@ def refresh_cohorts(
 
 @contextmanager
 def _engine(warehouse: Warehouse, common: Common) -> Iterator[Engine]:
-    with warehouse.compute() as connection:
-        yield DuckDBEngine(connection, common)
+    """Where `machine.engine` says."""
+    if warehouse.settings.machine.engine == "spark":
+        from analysis.spark_engine import spark_engine
+
+        with spark_engine(common) as spark:
+            yield spark
+    else:
+        with warehouse.compute() as connection:
+            yield DuckDBEngine(connection, common)
 
 
 def _stale(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date, common: Common) -> list[_Due]:
@@ -286,22 +290,10 @@ class _Due:
         cls, experiment: Experiment, common: Common, as_of: date, parts: dict[str, list[Part]], touched: str
     ) -> Self:
         settings = common.settings
-        counted_to = last_counted_day(experiment, settings, as_of)
-        rules = settings.reader_rules(experiment)
-        first, last = experiment.starts.isoformat(), counted_to.isoformat()
-        gifts_from = (experiment.starts - timedelta(days=rules.giving_days)).isoformat()
-        own = {
-            table: [part for part in found if first <= part.scope <= last]
-            for table, found in parts.items()
-            if _reads(experiment, table)
-        }
-        visits = visits_from(experiment).isoformat()
-        earlier = parts["daily_visits"] if history_days(experiment) else []
-        own[EARLIER_VISITS] = [part for part in earlier if visits <= part.scope <= last]
-        own[EARLIER] = [part for part in parts["contributions"] if gifts_from <= part.scope <= last]
+        count = Count.of(experiment, common, as_of, parts)
         mark = fingerprint(
             DEFINITIONS,
-            last,
+            count.counted_to.isoformat(),
             experiment.id,
             experiment.starts,
             experiment.planned_end,
@@ -314,18 +306,10 @@ class _Due:
             [(name, one.model_dump_json()) for name, one in experiment.measured.items()],
             experiment.primary_metric in experiment.measured,
             settings.outcomes.monthly_retention,
-            rules.model_dump(exclude={"employees_file"}),
+            settings.reader_rules(experiment).model_dump(exclude={"employees_file"}),
             fingerprint(*sorted(common.employees)),
-            *[part.part_id for found in own.values() for part in found],
+            *[part.part_id for found in count.parts.values() for part in found],
             "persons",
             touched,
         )
-        return cls(Count(experiment, counted_to, own), mark)
-
-
-_READ_BY = {"daily_page_measures": "pages", "daily_appeal_measures": "appeals"}
-
-
-def _reads(experiment: Experiment, table: str) -> bool:
-    """Whether an experiment's numbers need a table; one that they do not need must not make them stale."""
-    return table not in _READ_BY or _READ_BY[table] in sources(experiment)
+        return cls(count, mark)

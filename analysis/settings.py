@@ -186,10 +186,47 @@ class Retention(Section):
 
 
 class Machine(Section):
-    """What the pipeline may use of the machine; None lets DuckDB take half of the memory."""
+    """What the pipeline may use of the machine, and where readers are counted.
 
+    Attributes:
+        engine: Where cohorts are counted: in this process, or on a Spark cluster that reads the warehouse's Parquet.
+        spark_master: Address of the cluster as Spark writes it, such as spark://host:7077, yarn or local[4].
+        spark_warehouse: Where workers read copies of the parts, such as s3a://bucket/askwell; None where they read the
+            warehouse itself.
+        spark: Further Spark settings, by their names there.
+        memory_limit: None lets DuckDB take half of the memory.
+    """
+
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str | None = None
+    spark_warehouse: str | None = None
+    spark: dict[str, str] = Field(default={})
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] | None = None
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+    @field_validator("spark_master")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"spark://\S+:\d+|yarn|local(\[\S+\])?|k8s://\S+", value):
+            raise ValueError(
+                "must be the address of a cluster: spark://host:7077, yarn, k8s://https://host:6443 or local[4]"
+            )
+        return value
+
+    @field_validator("spark_warehouse")
+    @classmethod
+    def _store(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[a-z][a-z0-9]*://\S.*", value):
+            raise ValueError("must be the URL of a folder that workers reach, such as s3a://bucket/askwell")
+        return value
+
+    @model_validator(mode="after")
+    def _has_master(self) -> Self:
+        if self.engine == "spark" and self.spark_master is None:
+            raise ValueError(
+                'engine = "spark" needs spark_master, the address of the cluster, such as spark://host:7077'
+            )
+        return self
 
 
 class SourceSettings(Section):

@@ -83,6 +83,7 @@ def examine(settings_file: Path, now: datetime) -> Iterator[Finding]:
         ("hash key", _hash_key),
         ("folders", _folders),
         ("disk", _disk),
+        ("engine", _engine),
         ("warehouse", _warehouse),
         ("writer", _writer),
         ("database", _database),
@@ -219,6 +220,14 @@ def _disk(settings: Settings) -> Finding:
         )
     free = shutil.disk_usage(_existing(folders.warehouse)).free
     return Finding("disk", "ok", f"{free / 1e9:.1f} GB free")
+
+
+def _engine(settings: Settings) -> Finding:
+    if settings.machine.engine == "duckdb":
+        return Finding("engine", "ok", "DuckDB, in the process of the run")
+    from analysis.spark_engine import require_cluster
+
+    return Finding("engine", "ok", require_cluster(settings))
 
 
 def _warehouse(settings: Settings) -> Finding:
