@@ -12,17 +12,9 @@ import typer
 
 from analysis.settings import read_settings
 from analysis.store import Warehouse, fingerprint
-from analysis.wording.past_tests import PastTests, read_past_tests
+from analysis.wording.past_tests import SET_ASIDE, PastTests, read_past_tests
 from analysis.wording.tables import PAST_ARMS
 from askwell.run import printable
-
-_REASONS = {
-    "no_test": "without a test",
-    "no_count": "without a count of readers or conversions",
-    "not_a_count": "with a count that is no whole number, or no readers",
-    "more_conversions_than_readers": "with more conversions than readers",
-    "hardly_ran": "of arms that hardly ran (100 impressions or fewer)",
-}
 
 
 def import_past(settings_file: Path, file: Path, columns: Sequence[str], name: str | None, *, as_json: bool) -> None:
@@ -88,7 +80,7 @@ def _told(found: PastTests, scope: str, *, is_new: bool) -> str:
         f"Rows: {found.received:,} received = {found.arms.height:,} used + {found.merged:,} added to the same words of "
         f"their test + {sum(found.set_aside.values()):,} set aside.",
     ]
-    lines += [f"  {rows:,} {_REASONS[reason]}" for reason, rows in found.set_aside.items()]
+    lines += [f"  {rows:,} {SET_ASIDE[reason]}" for reason, rows in found.set_aside.items()]
     if found.scaled:
         lines.append(
             f"{_counted(found.scaled, 'test')} counted a sample and scaled it up; the split was checked on the sample."
@@ -103,6 +95,11 @@ def _told(found: PastTests, scope: str, *, is_new: bool) -> str:
     without = _without_words(found)
     if without:
         lines.append(f"Kept without words, saying nothing about wording: {_counted(without, 'test')}.")
+    alone = found.arms.filter(pl.len().over("block_id") == 1)["block_id"].len()
+    if alone:
+        lines.append(f"Kept without another one to compare with, saying nothing: {_counted(alone, 'wording')}.")
+    if is_new:
+        lines.append("Run `askwell run` to make an edition with them.")
     return "\n".join(lines)
 
 

@@ -82,7 +82,10 @@ def _lines(known: WordingResult, advice: DraftAdvice, spoken: str, *, has_other:
     for neighbour in advice.neighbours:
         yield from _near(neighbour)
     if not advice.neighbours:
-        yield "  No past text shares enough words with it."
+        yield (
+            f"  No past text shares enough words with it. Effects below are of texts in {row['language']}; say --language where the "
+            "draft is in another one."
+        )
     yield ""
     if spoken != row["language"]:
         yield f"What its traits did is not known in language {plain(spoken, 20)}: effects are of texts in {row['language']}."

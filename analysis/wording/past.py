@@ -174,7 +174,7 @@ def _own_arms(
 
 
 def imported_past(imports: Mapping[str, pl.DataFrame]) -> Past:
-    """Return the arms of imported tests; tests whose split is broken are left out and counted.
+    """Return the arms of imported tests; tests whose split is broken are left out and counted, copies count once.
 
     Args:
         imports: By name of the import, arms as `askwell import` keeps them; one of an earlier version lacks columns.
@@ -198,7 +198,15 @@ def imported_past(imports: Mapping[str, pl.DataFrame]) -> Past:
         left_out.append(arms.filter("is_split_broken").select("test_id", "surface").unique().sort("test_id"))
         kept = arms.filter(~pl.col("is_split_broken"))
         frames.append(kept.select(pl.col(column).cast(dtype) for column, dtype in PAST_SCHEMA.items()))
-    return Past(pl.concat(frames), pl.concat(left_out))
+    return Past(_once(pl.concat(frames)), pl.concat(left_out))
+
+
+def _once(arms: pl.DataFrame) -> pl.DataFrame:
+    """Tests without those that have the words and counts of one before: a history that was imported under two names."""
+    row = pl.concat_str(pl.col("text").fill_null(""), "surface", "readers", "conversions", separator="\x1f")
+    alike = arms.group_by("test_id", maintain_order=True).agg(row.sort().str.join("\x1e").alias("rows"))
+    first = alike.unique("rows", keep="first", maintain_order=True)
+    return arms.join(first, on="test_id", how="semi", maintain_order="left")
 
 
 def _none_if_empty(text: pl.Expr) -> pl.Expr:

@@ -44,6 +44,15 @@ PAST_ARMS_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "is_split_broken": pl.Boolean,
 }
 
+#: Why a row was not used, as people read it after its count.
+SET_ASIDE = {
+    "no_test": "without a test",
+    "no_count": "without a count of readers or conversions",
+    "not_a_count": "with a count that is no whole number, or no readers",
+    "more_conversions_than_readers": "with more conversions than readers",
+    "hardly_ran": "of arms that hardly ran (100 impressions or fewer)",
+}
+
 _NEEDED = ("test_id", "readers", "conversions")
 _GIVEN = tuple(name for name in PAST_ARMS_SCHEMA if name not in ("scaled_by", "is_split_broken"))
 _TEXTS = ("headline", "body", "highlight", "button")
@@ -89,7 +98,8 @@ def read_past_tests(path: Path, columns: Mapping[str, str] | None = None) -> Pas
             where the file has it. None or empty: a known shape, or our names.
 
     Raises:
-        TableError: the file cannot be read, or a column that is needed is missing, named twice or not known.
+        TableError: the file cannot be read, a column that is needed is missing, named twice or not known, or no row can be
+            used.
     """
     table = open_table(path)
     has = table.collect_schema().names()
@@ -99,7 +109,11 @@ def read_past_tests(path: Path, columns: Mapping[str, str] | None = None) -> Pas
         rows = _wikimedia(table, has)
     else:
         rows = _named(path, table, has, dict(columns or {}))
-    return _read(rows.collect())
+    found = _read(rows.collect())
+    if found.arms.is_empty():
+        why = ", ".join(f"{count} {SET_ASIDE[reason]}" for reason, count in found.set_aside.items()) or "it has none"
+        raise TableError(f"{path} has no row that can be used ({why}); one row a wording is needed, with counts.")
+    return found
 
 
 def _upworthy(table: pl.LazyFrame, has: list[str]) -> pl.LazyFrame:

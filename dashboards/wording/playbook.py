@@ -7,7 +7,7 @@ from analysis.wording.result import WordingResult
 from dashboards.blocks import Example, Examples, Section, TraitExamples
 from dashboards.phrasing.voice import Voice
 from dashboards.phrasing.words import plain
-from dashboards.wording.rows import ORDER, STATUS, Row, estimated, number, query, trait_name
+from dashboards.wording.rows import STATUS, Row, effects_query, estimated, number, query, trait_name
 
 #: Traits with examples at most.
 MOST_TRAITS = 12
@@ -21,7 +21,6 @@ def playbook_section(known: WordingResult, spoken: Voice) -> Section | None:
     if known.outcome()["reason"] is not None:
         return None
     rows = [row for row in estimated(known) if row["status"] in ("confirmed", "contradicted", "leaning")]
-    rows.sort(key=lambda row: ORDER.index(str(row["status"])))
     if not rows:
         return None
     say, left = spoken.say, BUDGET
@@ -44,7 +43,10 @@ def playbook_section(known: WordingResult, spoken: Voice) -> Section | None:
         say("The texts behind it"),
         (Examples(tuple(shown), str(known.outcome()["language"])),),
         lead=say("For each trait the pair of texts of one test in which it went with most, and that in which it went with least, as readers saw them. Words that only the text with the trait has are marked. Extremes of many, so expect less; the table above is the rule."),
-        queries=(query(say("The clearest pair each way of every trait, texts in full"), "wording_examples", known),),
+        queries=(
+            query(say("The clearest pair each way of every trait, texts in full"), "wording_examples", known),
+            effects_query(known, spoken),
+        ),
     )  # fmt: skip
 
 

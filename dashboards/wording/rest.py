@@ -11,7 +11,7 @@ from dashboards.blocks import Block, Cell, Column, Section, Sentences, Table, Ta
 from dashboards.phrasing.voice import Voice
 from dashboards.phrasing.words import plain
 from dashboards.translations import marked
-from dashboards.wording.rows import Row, interval, number, query, shares, trait_name
+from dashboards.wording.rows import Row, effects_query, interval, number, query, shares, trait_name
 
 _REASONS = {
     "seen_too_seldom": marked("fewer than ten tests have had it"),
@@ -109,7 +109,7 @@ def interactions_section(known: WordingResult, spoken: Voice) -> Section | None:
         say("Where a trait works differently"),
         tuple(blocks),
         lead=say("Exploratory: traits were not varied for it. A trait is named where equal effects in all groups are not likely (q at most 0.05)."),
-        queries=(query(say("Every trait in every group"), "wording_interactions", known),),
+        queries=(query(say("Every trait in every group"), "wording_interactions", known), effects_query(known, spoken)),
     )  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def coding_section(known: WordingResult, spoken: Voice) -> Section:
                 rows,
             ),
         ),
-        queries=asked,
+        queries=(*asked, effects_query(known, spoken)),
     )  # fmt: skip
 
 

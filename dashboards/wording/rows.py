@@ -44,15 +44,21 @@ def trait_name(row: Row, spoken: Voice) -> str:
 
 
 def estimated(known: WordingResult, outcome: str = "conversion") -> list[Row]:
-    """Rows of the traits that have an effect, the largest to expect first."""
+    """Rows of the traits that have an effect: what is surest first, and of that the largest to expect."""
     rows = known.effects.filter(outcome=outcome).drop_nulls("lift").to_dicts()
-    return sorted(rows, key=lambda row: -abs(number(row, "shrunk_coefficient")))
+    return sorted(rows, key=lambda row: (ORDER.index(str(row["status"])), -abs(number(row, "shrunk_coefficient"))))
 
 
 def query(answers: str, table: str, known: WordingResult, condition: str = "") -> Query:
     """Query on a table of the surface that a page is about."""
     surface = str(known.outcome()["surface"]).replace("'", "''")
     return Query(answers, f"FROM {table} WHERE surface = '{surface}'{f' AND {condition}' if condition else ''}")
+
+
+def effects_query(known: WordingResult, spoken: Voice, outcome: str = "conversion") -> Query:
+    """Query on the effects, names and statuses of all traits."""
+    asked = spoken.say("Every trait, with its standard error")
+    return query(asked, "wording_effects", known, f"outcome = '{outcome}'")
 
 
 def shares(row: Row, spoken: Voice) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dashboards.blocks import Cell, Column, Picture, Section, Sentences, Table, 
 from dashboards.charts import TraitForest, TraitRow, axis_of
 from dashboards.phrasing.voice import Voice
 from dashboards.phrasing.words import plain
-from dashboards.wording.rows import STATUS, Row, estimated, interval, number, query, shares, trait_name
+from dashboards.wording.rows import STATUS, Row, effects_query, estimated, interval, number, query, shares, trait_name
 
 
 def traits_section(known: WordingResult, previous: Mapping[str, Row], spoken: Voice) -> Section | None:
@@ -25,7 +25,7 @@ def traits_section(known: WordingResult, previous: Mapping[str, Row], spoken: Vo
     heading = (
         say("What each trait did to giving") if known.outcome()["surface"] == "donation" else say("What each trait did")
     )
-    asked = query(say("Every trait, with its standard error"), "wording_effects", known, "outcome = 'conversion'")
+    asked = effects_query(known, spoken)
     if not rows:
         said = Sentences((say("No trait has been varied in enough tests."),))
         return Section("traits", heading, (said,), queries=(asked,))
@@ -50,7 +50,7 @@ def money_section(known: WordingResult, spoken: Voice) -> Section | None:
     heading = say("And to money")
     asked = (
         query(say("Every figure of the prediction"), "wording_prediction", known, "outcome = 'value'"),
-        query(say("Every trait, with its standard error"), "wording_effects", known, "outcome = 'value'"),
+        effects_query(known, spoken, "value"),
     )
     if row["reason"] is not None:
         said = say("Too few tests with money to judge by. A trait that makes more readers give need not bring in more.")

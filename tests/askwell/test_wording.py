@@ -45,6 +45,9 @@ def test_a_history_that_is_imported_makes_an_edition_a_page_and_an_answer(runnin
         history
     )
     askwell("import", history, cwd=running.folder)
+    refused = askwell("run", "--publish-only", cwd=running.folder, ok=False)
+    assert refused.returncode == 1
+    assert "run `askwell run` without --publish-only" in refused.stderr
     assert published(running) == 2
     assert published(running) == 2, "nothing new, no new edition"
     assert "Words tell the better of two texts in " in page.read_text(encoding="utf-8")

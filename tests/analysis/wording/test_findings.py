@@ -149,6 +149,31 @@ def test_imports_keep_their_names_apart_and_leave_broken_splits_out() -> None:
     assert set(past.arms["test_id"]) == {"old/a"}
 
 
+def test_a_history_imported_under_two_names_counts_once() -> None:
+    arms = simulated_past(6).arms
+    table = arms.select(
+        "test_id", "arm_id", "ended", "language", "lowest_amount", "readers", "conversions", "value",
+        surface=pl.lit(" "), headline="text", body=pl.lit(None, dtype=pl.String), highlight=pl.lit(None, dtype=pl.String),
+        button=pl.lit(None, dtype=pl.String), is_split_broken=pl.lit(False),
+    )  # fmt: skip
+    past = imported_past({"old": table, "again": table.head(9)})
+    assert past.arms["test_id"].n_unique() == 6
+    assert past.arms.height == arms.height
+    assert set(past.arms["surface"]) == {"unknown"}, "an empty surface is one that is not said"
+
+
+def test_money_of_imported_tests_counts_as_if_gifts_were_as_uneven_as_in_a_published_test() -> None:
+    table = simulated_past(80).arms.with_columns(value=pl.col("conversions") * 20.0).select(
+        "test_id", "arm_id", "ended", "language", "lowest_amount", "readers", "conversions", "value", "surface",
+        headline="text", body=pl.lit(None, dtype=pl.String), highlight=pl.lit(None, dtype=pl.String),
+        button=pl.lit(None, dtype=pl.String), is_split_broken=pl.lit(False),
+    )  # fmt: skip
+    found = told(imported_past({"old": table})).effects.filter(trait="gratitude")
+    by_outcome = {row["outcome"]: row for row in found.iter_rows(named=True)}
+    assert by_outcome["value"]["lift"] == pytest.approx(by_outcome["conversion"]["lift"], abs=0.03)
+    assert by_outcome["value"]["low"] < EFFECTS["gratitude"] < by_outcome["value"]["high"]
+
+
 def test_own_tests_that_a_check_blocks_are_left_out() -> None:
     from tests.analysis.wording.test_catalogue import CURRENT, OTHER, experiment
 
