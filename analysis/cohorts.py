@@ -17,8 +17,7 @@ from typing import Protocol, Self
 
 import polars as pl
 
-from analysis.erasure import keys_of
-from analysis.identity import shown_as_persons
+from analysis.identity import keys_of, shown_as_persons
 from analysis.inputs import columns_of
 from analysis.measures import counted_measures, counted_metrics, longest_days, payment_measures, sources
 from analysis.registry import Experiment

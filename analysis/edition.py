@@ -18,6 +18,7 @@ from analysis.cohorts import last_counted_day
 from analysis.database import publish_database
 from analysis.errors import NothingToReport
 from analysis.experiment_result import Audience, Edition, ExperimentResult
+from analysis.frozen import with_frozen
 from analysis.money import to_minor
 from analysis.outcomes import DEFINITIONS, last_event_day
 from analysis.published_tables import KEPT_FOR_EVER
@@ -116,9 +117,9 @@ def draft(warehouse: Warehouse, experiments: Sequence[Experiment], now: datetime
 def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:
     """Keep the sufficient statistics of the edition; return them (schema `SUFFICIENT_STATISTICS`)."""
     cohorts = cohort_statistics(warehouse, experiments, edition.as_of)
-    _keep(
+    tables = with_frozen(
         warehouse,
-        edition,
+        experiments,
         {
             _STATISTICS: cohorts.statistics,
             _EXPOSURE_COUNTS: cohorts.exposure_counts,
@@ -134,7 +135,8 @@ def write_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], ed
             STRANGERS.name: cohorts.strangers,
         },
     )
-    return cohorts.statistics
+    _keep(warehouse, edition, tables)
+    return tables[_STATISTICS]
 
 
 def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edition: Draft) -> pl.DataFrame:

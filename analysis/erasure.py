@@ -6,14 +6,15 @@ and the lowest twenty bits of the hash, so that ingestion takes the digest of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import duckdb
 import polars as pl
 
+from analysis.frozen import no_longer_countable
+from analysis.identity import hashed
 from analysis.store import StoredPart, Warehouse
+from analysis.suppression import suppress_single_readers
 
 #: Columns of the relation `erased_marks`.
 ERASED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {"bucket": pl.Int64, "digest": pl.String}
@@ -80,12 +81,12 @@ def forget_reader(warehouse: Warehouse, reader_id: str, *, with_linked: bool = T
             connection.executemany("INSERT INTO forgotten_payments VALUES (?)", [(payment,) for payment in payments])
         rows: dict[str, int] = {}
         days: set[str] = set()
-        if _is_held(connection, warehouse):
-            # The counting knows how ids are hashed, and so this module; it is asked for when a reader is forgotten.
-            from analysis.suppression import suppress_single_readers
-
+        uncountable = no_longer_countable(warehouse)
+        if uncountable or _is_held(connection, warehouse):
             # Before the rows go: a second call after a kill must still find that there is something to take out.
-            suppress_single_readers(warehouse, connection, _counted_in(connection, warehouse))
+            suppress_single_readers(
+                warehouse, connection, _counted_in(connection, warehouse) - uncountable, uncountable
+            )
         for held_by, wanted in (
             (_names_payment, lambda table: True),
             (_names_reader, lambda table: table != "identity_links"),
@@ -115,25 +116,6 @@ def _add_half_forgotten(connection: duckdb.DuckDBPyConnection, warehouse: Wareho
         {"parts": parts},
     )
     connection.unregister("erased_marks")
-
-
-def hashed(value: str) -> str:
-    """SQL of what is kept of a secret: the first 64 bits of SHA-256 over key and value, signed.
-
-    Integers sort, join and group twice as fast as text. The same digest on every engine and version, unlike `hash()`.
-    """
-    digest = f"('0x' || left(sha256(getvariable('hash_key') || {value}), 16))::UBIGINT"
-    return f"({digest}::HUGEINT - 9223372036854775808)::BIGINT"
-
-
-def keys_of(values: Sequence[str], hash_key: bytes) -> list[int]:
-    """What is kept of each of the secrets, as `hashed`."""
-    with duckdb.connect() as connection:
-        connection.execute("SET VARIABLE hash_key = $key", {"key": hash_key.decode("latin-1")})
-        rows = connection.execute(
-            f"SELECT {hashed('value')} FROM (SELECT unnest($values::VARCHAR[]) AS value)", {"values": list(values)}
-        ).fetchall()
-    return [key for (key,) in rows]
 
 
 def _with_linked(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, own: int) -> list[int]:
@@ -195,17 +177,15 @@ def _is_held(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> boo
 
 
 def _counted_in(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> set[str]:
-    """Experiments whose appeals a forgotten reader met, as far as they can be counted again: no row of theirs expired."""
+    """Experiments whose appeals a forgotten reader met."""
     parts = [str(part.path) for part in warehouse.parts("daily_exposures")]
     if not parts:
         return set()
     rows = connection.execute(
-        "SELECT experiment_id, min(day) FROM read_parquet($parts) GROUP BY experiment_id "
-        "HAVING bool_or(reader_key IN (SELECT key FROM forgotten))",
+        "SELECT DISTINCT experiment_id FROM read_parquet($parts) WHERE reader_key IN (SELECT key FROM forgotten)",
         {"parts": parts},
     ).fetchall()
-    boundary = max(warehouse.kept_from().values(), default=date.min)
-    return {experiment for experiment, first_day in rows if first_day > boundary}
+    return {experiment for (experiment,) in rows}
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, part: StoredPart) -> set[str]:

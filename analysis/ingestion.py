@@ -20,8 +20,9 @@ import polars as pl
 import pyarrow as pa
 
 from analysis.contract import KINDS, PAYMENT_KINDS, Column, Kind, key_columns, stored_columns
-from analysis.erasure import ERASED_SCHEMA, hashed, is_erased
+from analysis.erasure import ERASED_SCHEMA, is_erased
 from analysis.errors import LandingError
+from analysis.identity import hashed
 from analysis.landing import BAD_LINES, ROW_NUMBER, LandedFile, content_hash, read_rows
 from analysis.money import read_rates
 from analysis.registry import Experiment

@@ -29,6 +29,7 @@ from analysis.cohorts import (
 )
 from analysis.contract import Kind
 from analysis.duckdb_engine import DuckDBEngine
+from analysis.frozen import frozen
 from analysis.identity import last_touched, refresh_persons
 from analysis.measures import appeal_measures, page_measures
 from analysis.queries import query
@@ -265,9 +266,10 @@ def _stale(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date,
     touched = last_touched(warehouse)
     current = {part.scope: part.inputs for part in warehouse.parts("cohort_cells")}
     kept = {table: day for table, day in warehouse.kept_from().items() if table in parts}
+    told = frozen(warehouse)
     stale = []
     for experiment in experiments:
-        if experiment.starts > as_of:
+        if experiment.starts > as_of or experiment.id in told:
             continue
         first = {"daily_visits": visits_from(experiment)}
         if experiment.id in current and any(first.get(table, experiment.starts) < day for table, day in kept.items()):

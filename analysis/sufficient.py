@@ -15,6 +15,7 @@ import polars as pl
 
 from analysis.cohorts import last_counted_day
 from analysis.contract import DEVICES, READER_TYPES
+from analysis.frozen import frozen
 from analysis.measures import matures_days, unit_of
 from analysis.money import to_minor
 from analysis.reader_rules import CONTAMINATED, MARKS, flipped
@@ -126,7 +127,7 @@ class CohortStatistics:
 
 def cohort_statistics(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date) -> CohortStatistics:
     """Add up the cohort tables in force for the experiments that have any, some experiments at a time."""
-    known = {part.scope for part in warehouse.parts("cohort_cells")}
+    known = {part.scope for part in warehouse.parts("cohort_cells")} - frozen(warehouse)
     counted = [experiment for experiment in experiments if experiment.id in known]
     found = [_statistics_of(warehouse, group, as_of) for group in _groups(warehouse, counted)]
     return CohortStatistics(

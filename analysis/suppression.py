@@ -15,6 +15,7 @@ from collections.abc import Collection
 import duckdb
 
 from analysis.cohorts import COHORT_TABLES
+from analysis.frozen import freeze
 from analysis.queries import query
 from analysis.result_tables import (
     ARRIVALS,
@@ -33,16 +34,21 @@ _TELLING = (SUFFICIENT_STATISTICS, VARIANT_RESULTS, ESTIMATES, CHECKS, SPECIAL_R
 
 
 def suppress_single_readers(
-    warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, recounted: Collection[str]
+    warehouse: Warehouse,
+    connection: duckdb.DuckDBPyConnection,
+    recounted: Collection[str],
+    uncountable: Collection[str],
 ) -> None:
     """Take figures of one reader out of every edition's tables, and whatever else is kept of the old counts.
 
     Files of earlier editions are deleted: their small tables answer from the newest file. Cohort tables that were replaced
     are deleted, too, and those in force of `recounted` experiments, which the next run makes again without the reader.
-    The caller holds the write lock. The same call again changes nothing.
+    Those of `uncountable` ones go as well, once what the last
+    edition said of them in sums is kept in their place. The caller holds the write lock. The same call again changes nothing.
 
     Args:
-        recounted: Ids of the experiments in which the reader was counted.
+        recounted: Ids of the experiments in which the reader was counted, and of which every row is still there.
+        uncountable: Ids of those of which retention has taken rows.
     """
     for table in _TELLING:
         for part in warehouse.all_parts():
@@ -53,9 +59,11 @@ def suppress_single_readers(
                 {"part": str(part.path)},
             )
             warehouse.rewrite(connection, part, query(f"suppressed/{table.name}"))
+    freeze(warehouse, uncountable)
+    gone = {*recounted, *uncountable}
     warehouse.discard(
         part
         for part in warehouse.all_parts()
-        if part.table in COHORT_TABLES and (not part.in_force or part.scope in recounted)
+        if part.table in COHORT_TABLES and (not part.in_force or part.scope in gone)
     )
     warehouse.drop_edition_files()

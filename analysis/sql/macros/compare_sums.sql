@@ -90,6 +90,11 @@ reasoned AS (
         m.*,
         -- The first that holds, as in analysis/inference/estimates.py.
         CASE
+            -- After retention and an erasure, readers are no longer kept apart (docs/analysts.md).
+            WHEN m.epochs IS NULL
+                AND m.experiment_id IN (SELECT f.experiment_id FROM sufficient_statistics AS f)
+                AND m.experiment_id NOT IN (SELECT h.experiment_id FROM cohorts AS h)
+                THEN 'not_kept'
             WHEN m.epochs IS NULL THEN 'no_exposure'
             WHEN m.mean_a < 0 OR m.mean_b < 0 THEN 'negative_mean'
             WHEN m.mean_a = 0 AND m.mean_b = 0 THEN 'no_conversions_yet'
