@@ -16,7 +16,7 @@ from analysis.delivery import Letter, Picture
 from analysis.experiment_result import Audience, Edition, ExperimentResult
 from analysis.settings import Brief
 from analysis.wording.differences import PartDifference, appeal_differences
-from dashboards.experiment.hero import hero_drawing
+from dashboards.experiment.hero import hero_caption, hero_drawing, hero_unit
 from dashboards.frontpage import changes, needs_headline, shelve, stake_words, verdict_changed
 from dashboards.html import brief_page
 from dashboards.look import logo_png
@@ -48,7 +48,7 @@ class BriefText:
 
 @dataclass(frozen=True)
 class BriefItem:
-    """One test of a brief. `picture` names the picture of the letter; empty for none. `is_full` with texts and money."""
+    """One test of a brief. `picture` names the picture of the letter, `caption` says its unit; empty for none."""
 
     badge: Badge
     name: str
@@ -61,6 +61,7 @@ class BriefItem:
     picture: str
     picture_says: str
     texts: tuple[BriefText, ...]
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,10 @@ def _page(
     for result in in_full:
         drawing = hero_drawing(result)
         name = f"test-{len(drawings) + 1}" if drawing is not None else ""
+        caption = "" if drawing is None else _caption(result, is_first=not drawings)
         if drawing is not None:
             drawings[name] = drawing
-        full.append(_item(result, site, name, drawing))
+        full.append(_item(result, site, name, drawing, caption))
     told = {result.experiment.id for result in in_full}
     rest = [
         (say("Needs a person"), [item for item in shelf.needs if item.experiment.id not in told]),
@@ -185,7 +187,9 @@ def _subject(changed: Sequence[ExperimentResult], needs: Sequence[ExperimentResu
     )
 
 
-def _item(result: ExperimentResult, site: str, picture: str = "", drawing: Markup | None = None) -> BriefItem:
+def _item(
+    result: ExperimentResult, site: str, picture: str = "", drawing: Markup | None = None, caption: str = ""
+) -> BriefItem:
     words, spoken = verdict_words(result), voice(result.audience, result.experiment.surface)
     return BriefItem(
         badge=words.badge,
@@ -199,7 +203,14 @@ def _item(result: ExperimentResult, site: str, picture: str = "", drawing: Marku
         picture=picture,
         picture_says="" if drawing is None else _label(drawing),
         texts=_texts(result),
+        caption=caption,
     )
+
+
+def _caption(result: ExperimentResult, *, is_first: bool) -> str:
+    """What the drawing shows; under the first one also what dot, bar and line mean."""
+    reading, spoken = Reading(result), voice(result.audience, result.experiment.surface)
+    return hero_caption(reading, spoken) if is_first else f"{hero_unit(reading, spoken)}."
 
 
 def _label(drawing: Markup) -> str:

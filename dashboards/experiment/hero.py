@@ -48,14 +48,18 @@ def ranges_drawing(reading: Reading, spoken: Voice) -> Markup | None:
         most=4,
         zero=False,
     )
-    unit = spoken.unit_of(metric)
-    return svg.hero(Hero(tuple(rows), axis, base * 1_000, f"{metric_name(metric, spoken)} {unit}: {'; '.join(label)}."))
+    return svg.hero(Hero(tuple(rows), axis, base * 1_000, f"{hero_unit(reading, spoken)}: {'; '.join(label)}."))
 
 
 def _said_range(spoken: Voice, metric: str, within: Range) -> str:
     low = spoken.say("open") if within.low is None else spoken.level(metric, within.low / 1_000)
     high = spoken.say("open") if within.high is None else spoken.level(metric, within.high / 1_000)
     return spoken.say("{low} to {high}", low=low, high=high)
+
+
+def hero_unit(reading: Reading, spoken: Voice) -> str:
+    """Return what the drawing shows and per what."""
+    return f"{metric_name(reading.primary, spoken)} {spoken.unit_of(reading.primary)}"
 
 
 def hero_caption(reading: Reading, spoken: Voice) -> str:

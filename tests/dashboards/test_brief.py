@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -39,9 +40,10 @@ LETTER = brief_letter([tell(story) for story in STORIES], AUDIENCE, EDITION, "ht
 
 def test_the_brief_says_what_the_page_says_in_every_form() -> None:
     words = verdict_words(tell(builders.PROVEN))
+    shown = unescape(re.sub(r"</?span[^>]*>", "", LETTER.html))
     for said in (words.headline, words.advice, words.money_line):
         assert said in LETTER.text
-        assert said in LETTER.html.replace("&amp;", "&").replace("&#34;", '"')
+        assert said in shown
     assert words.headline in LETTER.short
     assert "because of readers like you we do" in LETTER.html
 
@@ -142,3 +144,9 @@ def test_a_record_that_cannot_be_read_counts_as_none(tmp_path: object) -> None:
     assert last_brief(delivery) == LastBrief()
     (delivery.folder / LAST_BRIEF).write_text('{"on": "2026-11-09", "edition": 41}', encoding="utf-8")
     assert last_brief(delivery) == LastBrief(MONDAY, 41)
+
+
+def test_pictures_have_their_unit_and_no_sign_parts_from_its_figure() -> None:
+    assert LETTER.html.count("whose own value is the dashed line.") == 1, "explained once"
+    assert "Settled value per 1,000 readers asked." in LETTER.html
+    assert re.search(r'<span class="n"[^>]*nowrap[^>]*>\+£[^<]+</span>', LETTER.html)
