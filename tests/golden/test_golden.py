@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,16 @@ def test_command_says_what_is_wrong_with_a_file_that_holds_no_cases(tmp_path: Pa
     done = _run(file)
     assert done.returncode == 2
     assert "holds no golden cases" in done.stderr
+
+
+def test_the_index_of_methods_names_every_kind_every_page_and_only_what_there_is() -> None:
+    root = Path(__file__).parents[2]
+    pages = root / "docs" / "methods"
+    text = (pages / "README.md").read_text(encoding="utf-8")
+    kinds = json.loads(GOLDEN.read_text(encoding="utf-8"))["kinds"]
+    assert [kind for kind in kinds if f"`{kind}`" not in text] == []
+    assert [page.name for page in pages.glob("*.md") if page.name != "README.md" and f"({page.name})" not in text] == []
+    files = set(re.findall(r"`((?:inference/|wording/)?[a-z_]+\.py|tests/[a-z_/.]+)`", text))
+    folder = root / "analysis"
+    lost = [name for name in files if not any((base / name).exists() for base in (root, folder, folder / "inference"))]
+    assert lost == []
