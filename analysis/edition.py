@@ -31,6 +31,7 @@ from analysis.result_tables import (
     DECISIONS,
     ESTIMATES,
     FUNNEL,
+    OTHER_READINGS,
     RESULT_TABLES,
     SPECIAL_READERS,
     STRANGERS,
@@ -143,6 +144,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
     """Keep estimates, variant results and trust checks of the edition; return the estimates (schema `ESTIMATES`)."""
     from analysis.inference.adjusted import adjusted_estimates
     from analysis.inference.estimates import describe_variants, estimate
+    from analysis.inference.other_readings import other_readings
     from analysis.inference.prior_scale import learned_scales
     from analysis.trust import run_checks
 
@@ -162,6 +164,7 @@ def write_estimates(warehouse: Warehouse, experiments: Sequence[Experiment], edi
         edition,
         {
             ESTIMATES.name: estimates,
+            OTHER_READINGS.name: other_readings(statistics, estimates, plan, share, metrics=metrics),
             ADJUSTED_ESTIMATES.name: adjusted_estimates(classes, plan, share, metrics=metrics),
             VARIANT_RESULTS.name: describe_variants(statistics, plan, share, scales=scales, metrics=metrics),
             CHECKS.name: run_checks(
@@ -260,6 +263,7 @@ def results(
         for table in (
             ESTIMATES,
             ADJUSTED_ESTIMATES,
+            OTHER_READINGS,
             VARIANT_RESULTS,
             CHECKS,
             DECISIONS,
@@ -295,6 +299,7 @@ def results(
                 audience=audience,
                 estimates=cut[ESTIMATES.name],
                 adjusted_estimates=cut[ADJUSTED_ESTIMATES.name],
+                other_readings=cut[OTHER_READINGS.name],
                 variant_results=cut[VARIANT_RESULTS.name],
                 checks=cut[CHECKS.name],
                 funnel=cut[FUNNEL.name],

@@ -12,7 +12,7 @@ import polars as pl
 from analysis.branding import Look
 from analysis.metrics import METRICS, Metric
 from analysis.registry import Experiment
-from analysis.result_tables import ADJUSTED_ESTIMATES, SPECIAL_READERS, STRANGERS, TIED_GIFTS
+from analysis.result_tables import ADJUSTED_ESTIMATES, OTHER_READINGS, SPECIAL_READERS, STRANGERS, TIED_GIFTS
 
 #: ISO 4217's own code for "no currency is involved", no placeholder of ours: amounts are shown as plain numbers.
 NO_CURRENCY = "XXX"
@@ -66,6 +66,7 @@ class ExperimentResult:
         counted_to: Last event day that counts for this experiment; before the edition's as_of once it is over.
         has_texts: False for a table that somebody had: what readers saw is not known.
         adjusted_estimates: The comparison with covariates, of the edition's as_of; empty where none is registered.
+        other_readings: The comparison by other methods, of the edition's as_of.
         special_readers: Readers whom a rule marks, of the edition's as_of; empty for a table that somebody had.
         tied_gifts: Gifts by the route that ties them, of the edition's as_of; empty likewise.
         strangers: Exposures that name no reader, of the edition's as_of; empty likewise.
@@ -91,6 +92,7 @@ class ExperimentResult:
     arrivals: pl.DataFrame | None = None
     is_redefined: bool | None = None
     adjusted_estimates: pl.DataFrame = field(default_factory=ADJUSTED_ESTIMATES.frame)
+    other_readings: pl.DataFrame = field(default_factory=OTHER_READINGS.frame)
     special_readers: pl.DataFrame = field(default_factory=SPECIAL_READERS.frame)
     tied_gifts: pl.DataFrame = field(default_factory=TIED_GIFTS.frame)
     strangers: pl.DataFrame = field(default_factory=STRANGERS.frame)

@@ -236,6 +236,37 @@ ADJUSTED_ESTIMATES = ResultTable(
     },
 )
 
+OTHER_READINGS = ResultTable(
+    "other_readings",
+    "experiment, as_of, metric, variant, method (the control has no row)",
+    {
+        **_EXPERIMENT,
+        "metric": (pl.String, "Metric: the primary one, and further ones for corrections over all of them."),
+        "variant_id": (pl.String, "Variant compared with the control."),
+        "control_id": (pl.String, "The control."),
+        "method": (
+            pl.String,
+            "score_ratio, wilson_ratio, exact_conditional, mid_p, newcombe, score_difference, log_t, fieller, welch; corrections: "
+            "dunnett, holm (all variants), benjamini_hochberg, e_bh (further metrics).",
+        ),
+        "holds_for": (
+            pl.String,
+            "`one_comparison`, `all_variants` of the test together, or `all_metrics` and variants together.",
+        ),
+        "looks": (pl.String, "`one` look on a registered day, or `any`."),
+        "scale": (pl.String, "`lift`, or `difference_per_1000` readers (money: minor units)."),
+        "estimate": (pl.Float64, "Estimate on that scale."),
+        "low": (
+            pl.Float64,
+            "Lower limit at the registered level; absent where the method gives none, or the side is open.",
+        ),
+        "high": (pl.Float64, "Upper limit of the same interval."),
+        "p": (pl.Float64, "Two-sided p, adjusted where the method is a correction; absent where it gives none."),
+        "is_different": (pl.Boolean, "Whether the method calls the two different at the registered level."),
+        "reason": (pl.String, "Why a number of this row is absent."),
+    },
+)
+
 FUNNEL = ResultTable(
     "funnel",
     "experiment, as_of, variant, step",
@@ -356,6 +387,7 @@ RESULT_TABLES = (
     SUFFICIENT_STATISTICS,
     ESTIMATES,
     ADJUSTED_ESTIMATES,
+    OTHER_READINGS,
     VARIANT_RESULTS,
     CHECKS,
     DECISIONS,

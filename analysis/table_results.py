@@ -19,6 +19,7 @@ from analysis.decisions import decide
 from analysis.errors import TableError
 from analysis.experiment_result import NO_CURRENCY, Audience, Edition, ExperimentResult
 from analysis.inference.estimates import describe_variants, estimate
+from analysis.inference.other_readings import other_readings
 from analysis.registry import Appeal, Experiment, Variant, guardrails, plans, shares
 from analysis.result_tables import FUNNEL, SUFFICIENT_STATISTICS
 from analysis.sufficient import EXPOSURE_COUNT_SCHEMA
@@ -233,17 +234,18 @@ def _compare(
         # Equal shares were assumed, and the counts speak against them: what rests on the planned share is not known.
         share = pl.when(~pl.col("experiment_id").is_in(uneven)).then(pl.col("share"))
         estimates = estimate(statistics, plan_rows, share_rows.with_columns(share=share))
+    readings = other_readings(statistics, estimates, plan_rows, share_rows)
     decisions = decide(estimates, described, checks, plan_rows, guardrails(experiments), days=plan.days)
     tables = [
         {str(key[0]): part for key, part in frame.partition_by("experiment_id", as_dict=True).items()}
-        for frame in (statistics, estimates, described, checks)
+        for frame in (statistics, estimates, described, checks, readings)
     ]
     verdicts = {str(row["experiment_id"]): row for row in decisions.iter_rows(named=True)}
     audience = Audience(publisher="", locale="en-GB", currency=plan.currency, zone=zone, unit=plan.unit)
     general = _general_notes(tallies)
     found = []
     for item in made:
-        own = [table[item.experiment.id] for table in tables]
+        own = [table[item.experiment.id] for table in tables[:4]]
         found.append(
             TableResult(
                 test=item.test if item.test != WHOLE_TABLE else None,
@@ -259,6 +261,7 @@ def _compare(
                     variant_results=own[2],
                     checks=own[3],
                     funnel=FUNNEL.frame(),
+                    other_readings=tables[4].get(item.experiment.id, readings.clear()),
                     decision=verdicts[item.experiment.id],
                     cap_minor=plan.cap_minor,
                     notes=(

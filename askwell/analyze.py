@@ -15,6 +15,7 @@ import typer
 from babel.numbers import list_currencies
 
 from analysis.errors import TableError
+from analysis.inference.other_readings import CORRECTIONS, METHODS
 from analysis.money import minor_digits, to_minor
 from analysis.table_balance import balance_checks
 from analysis.table_results import NO_CURRENCY, TablePlan, TableResult, table_results
@@ -47,6 +48,7 @@ class Options:
     cap: float | None
     currency: str | None
     unit: str | None
+    methods: Sequence[str] = ()
 
 
 def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | None) -> None:
@@ -57,6 +59,7 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
         typer.BadParameter: options that do not go together.
     """
     _require_sense(options)
+    methods = _methods(options.methods)
     currency = options.currency or NO_CURRENCY
     exponent = minor_digits().get(currency, 2)
     tallies = tally(file, _columns(options), exponent=exponent, cap=options.cap)
@@ -66,9 +69,9 @@ def run_analyze(file: Path, options: Options, *, as_json: bool, report: Path | N
     found = table_results(tallies, plan, name=file.name, now=now, balance=balance)
     pages = [] if report is None else _write_pages(found.tests, report)
     if as_json:
-        typer.echo(as_document(found, tallies, plan, file, is_split=options.experiment is not None))
+        typer.echo(as_document(found, tallies, plan, file, is_split=options.experiment is not None, methods=methods))
     else:
-        typer.echo(as_text(found, plan, file))
+        typer.echo(as_text(found, plan, file, methods=methods))
     for page in pages:
         typer.echo(f"Page written to {page}.", err=True)
 
@@ -99,6 +102,15 @@ def _require_sense(options: Options) -> None:
             raise typer.BadParameter("--capped-value stands beside the raw totals: name them by --value.")
     if options.currency is not None and options.currency not in list_currencies():
         raise typer.BadParameter(f"--currency {options.currency} is no ISO 4217 code in capitals, such as EUR.")
+
+
+def _methods(asked: Sequence[str]) -> frozenset[str]:
+    """The methods asked for, `all` as every one there is."""
+    known = (*METHODS, *CORRECTIONS)
+    for name in asked:
+        if name not in (*known, "all"):
+            raise typer.BadParameter(f"--method {name} is not known; allowed: all, {', '.join(known)}.")
+    return frozenset(known if "all" in asked else asked)
 
 
 def _columns(options: Options) -> TableColumns:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,15 @@ FORMAT = "askwell-analyze/1"
 Row = Mapping[str, Any]
 
 
-def as_document(found: TableResults, tallies: Tallies, plan: TablePlan, file: Path, *, is_split: bool) -> str:
+def as_document(
+    found: TableResults,
+    tallies: Tallies,
+    plan: TablePlan,
+    file: Path,
+    *,
+    is_split: bool,
+    methods: Collection[str] = (),
+) -> str:
     """Return the answer as JSON: one object, or one per test under `tests` where the file was split."""
     head: dict[str, object] = {
         "format": FORMAT,
@@ -42,7 +50,7 @@ def as_document(found: TableResults, tallies: Tallies, plan: TablePlan, file: Pa
             "without_test": tallies.rows_without_test,
         },
     }
-    tests = [_test(test, tallies, plan) for test in found.tests]
+    tests = [_test(test, tallies, plan, methods) for test in found.tests]
     body = (
         {"tests": tests, "refused": [{"test": name, "reason": reason} for name, reason in found.refused.items()]}
         if is_split
@@ -51,7 +59,7 @@ def as_document(found: TableResults, tallies: Tallies, plan: TablePlan, file: Pa
     return json.dumps({**head, **body}, ensure_ascii=False, allow_nan=False, indent=2)
 
 
-def _test(test: TableResult, tallies: Tallies, plan: TablePlan) -> dict[str, object]:
+def _test(test: TableResult, tallies: Tallies, plan: TablePlan, methods: Collection[str]) -> dict[str, object]:
     writer = _Writer(test, 10.0**tallies.exponent)
     experiment = test.result.experiment
     segments = test.result.estimates.filter(pl.col("segment_kind") != "all")
@@ -84,6 +92,7 @@ def _test(test: TableResult, tallies: Tallies, plan: TablePlan) -> dict[str, obj
             }
             for kind, segment in groups.iter_rows()
         ],
+        **({"other_readings": writer.other_readings(methods)} if methods else {}),
         "checks": writer.checks(),
         "checks_in_words": [
             {"check": words.name, "status": words.status, "sentence": words.sentence}
@@ -240,6 +249,24 @@ class _Writer:
             "absent": absent,
             "reason": None if reason is None else reason_words(reason, self.spoken),
         }
+
+    def other_readings(self, methods: Collection[str]) -> list[dict[str, object]]:
+        """The comparison by the methods named, in their order; money in major units."""
+        rows = self.test.result.other_readings.filter(pl.col("method").is_in(list(methods))).to_dicts()
+        return [
+            {
+                "variant": self.test.names[row["variant_id"]],
+                **{name: row[name] for name in ("metric", "method", "holds_for", "looks", "scale")},
+                **{
+                    name: row[name]
+                    if row[name] is None or row["scale"] == "lift"
+                    else row[name] / self._unit(row["metric"])
+                    for name in ("estimate", "low", "high")
+                },
+                **{name: row[name] for name in ("p", "is_different", "reason")},
+            }
+            for row in rows
+        ]
 
     def checks(self) -> list[dict[str, object]]:
         return [

@@ -9,7 +9,7 @@ import math
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import typer
 from analysis.inference.results import Reason
 from analysis.table_results import TablePlan, TableResult, TableResults
 from dashboards.phrasing.checks import CheckWords, checks_in_words
+from dashboards.phrasing.methods import method_name, reading_words
 from dashboards.phrasing.names import metric_name
 from dashboards.phrasing.verdicts import decision_badge, verdict_words
 from dashboards.phrasing.voice import Voice, voice
@@ -66,11 +67,11 @@ def views_are_not_readers(plan: TablePlan) -> str | None:
     )
 
 
-def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
-    """Return everything that is known of every test, for a terminal."""
+def as_text(found: TableResults, plan: TablePlan, file: Path, *, methods: Collection[str] = ()) -> str:
+    """Return everything that is known of every test, for a terminal; by further `methods` where they are named."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
     several = len(found.tests) + len(found.refused) > 1 or found.tests[0].test is not None
-    printed = [_Printed(test, plan, file.name, width) for test in found.tests]
+    printed = [_Printed(test, plan, file.name, width, methods) for test in found.tests]
     gaps = [test.gaps() for test in printed]
     common = [text for text in gaps[0] if all(text in others for others in gaps)] if len(gaps) > 1 else []
     lines = []
@@ -95,7 +96,8 @@ def as_text(found: TableResults, plan: TablePlan, file: Path) -> str:
 class _Printed:
     """One test as lines."""
 
-    def __init__(self, test: TableResult, plan: TablePlan, name: str, width: int) -> None:
+    def __init__(self, test: TableResult, plan: TablePlan, name: str, width: int, methods: Collection[str]) -> None:
+        self.methods = methods
         self.test, self.plan, self.name, self.width = test, plan, name, width
         self.reading = Reading(test.result)
         self.spoken: Voice = voice(test.result.audience)
@@ -113,6 +115,7 @@ class _Printed:
         yield from self._counted()
         yield ""
         yield from self._compared()
+        yield from self._by_other_methods()
         yield from self._expected()
         yield from self._segments()
         yield ""
@@ -215,6 +218,27 @@ class _Printed:
                 "(an e-value of 20 proves a difference, however often one looks).",
                 self.width,
             )
+
+    def _by_other_methods(self) -> Iterator[str]:
+        rows = self.test.result.other_readings.filter(pl.col("method").is_in(list(self.methods))).to_dicts()
+        if not rows:
+            return
+        yield ""
+        yield _heading("By other methods")
+        lines: list[list[str]] = []
+        for metric in dict.fromkeys(row["metric"] for row in rows):
+            lines.append([metric_name(metric, self.spoken)])
+            lines += [
+                [
+                    f"  {self.reading.arm_by_id[row['variant_id']].variant.label}",
+                    method_name(row["method"], self.spoken),
+                    reading_words(row, self.spoken),
+                    _said(row["p"], _p),
+                ]
+                for row in rows
+                if row["metric"] == metric
+            ]
+        yield from _table(["", "method", "difference and range", "p"], lines, self.width)
 
     def _comparison(self, found: Comparison) -> list[str]:
         spoken = self.spoken

@@ -374,6 +374,12 @@ def analyze(
         CountedUnit | None,
         typer.Option(help="What was counted as one; views where the column of readers is called so."),
     ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tell the comparison by this method, too, such as fieller; `all` for every one. May be given several times."
+        ),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the page of the test to this HTML file.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -398,5 +404,6 @@ def analyze(
         cap=cap,
         currency=currency,
         unit=unit,
+        methods=tuple(method or ()),
     )
     run_analyze(file, options, as_json=json, report=report)

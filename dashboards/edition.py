@@ -25,6 +25,7 @@ from analysis.result_tables import (
     DECISIONS,
     ESTIMATES,
     FUNNEL,
+    OTHER_READINGS,
     SPECIAL_READERS,
     TIED_GIFTS,
     VARIANT_RESULTS,
@@ -125,7 +126,7 @@ def verdicts_missing_from_site(warehouse: Warehouse, experiments: Sequence[Exper
 
 
 #: Tables of the published database from which the sections of an experiment's page are made.
-_TOLD = (ESTIMATES, ADJUSTED_ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
+_TOLD = (ESTIMATES, ADJUSTED_ESTIMATES, OTHER_READINGS, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS)
 
 
 def sections_unlike_the_database(warehouse: Warehouse, experiments: Sequence[Experiment]) -> list[str]:

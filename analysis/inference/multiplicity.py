@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.inference.arrays import Array, as_arrays, root
@@ -44,32 +44,55 @@ def e_bh(e: ArrayLike, alpha: float = 0.05) -> list[int]:
     The false discovery rate is at most alpha whatever the dependence. Source: Wang & Ramdas 2022.
     """
     (values,) = as_arrays(e)
-    order = np.argsort(-values, kind="stable")
-    ranks = np.arange(1, values.size + 1)
-    passes = np.flatnonzero(values[order] >= values.size / (alpha * ranks))
-    return sorted(int(i) for i in order[: passes[-1] + 1]) if passes.size else []
+    with np.errstate(divide="ignore"):
+        return np.flatnonzero(e_bh_rejects(np.log(values)[None, :], np.array([alpha]))[0]).tolist()
+
+
+def e_bh_rejects(log_e: Array, alpha: Array) -> NDArray[np.bool_]:
+    """`e_bh` for many lists at once: shape (lists, e-values) of logarithms, not a number where a list is shorter."""
+    order = np.argsort(-log_e, axis=1, kind="stable")  # what is not a number comes last
+    ranked = np.take_along_axis(log_e, order, axis=1)
+    ranks = np.arange(1, log_e.shape[1] + 1)
+    size = np.isfinite(log_e).sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        passes = ranked >= np.log(size) - np.log(alpha[:, None] * ranks)
+    kept = np.where(passes, ranks, 0).max(axis=1, initial=0)
+    return np.argsort(order, axis=1, kind="stable") < kept[:, None]
+
+
+def _ranked(p: ArrayLike) -> tuple[Array, NDArray[np.int64], Array]:
+    """Values along the last axis in rising order, that order, and how many of them are known."""
+    values = np.atleast_1d(np.asarray(p, dtype=np.float64))
+    order = np.argsort(values, axis=-1, kind="stable")
+    return np.take_along_axis(values, order, axis=-1), order, np.isfinite(values).sum(axis=-1, keepdims=True)
+
+
+def _placed(ranked: Array, order: NDArray[np.int64]) -> Array:
+    out = np.empty_like(ranked)
+    np.put_along_axis(out, order, ranked, axis=-1)
+    return out
 
 
 def benjamini_hochberg(p: ArrayLike) -> Array:
-    """Adjusted p values (q values) that hold the false discovery rate (Benjamini & Hochberg 1995)."""
-    (values,) = as_arrays(p)
-    order = np.argsort(values, kind="stable")
-    scaled = values[order] * values.size / np.arange(1, values.size + 1)
-    out = np.empty_like(values)
-    out[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return out
+    """Adjusted p values (q values) that hold the false discovery rate (Benjamini & Hochberg 1995).
+
+    Lists stand along the last axis; not a number where one is shorter.
+    """
+    ranked, order, size = _ranked(p)
+    scaled = ranked * size / np.arange(1, ranked.shape[-1] + 1)
+    smallest = np.fmin.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
+    return _placed(np.where(np.isfinite(ranked), np.minimum(smallest, 1.0), np.nan), order)
 
 
 def holm(p: ArrayLike) -> Array:
-    """Adjusted p values that hold the chance of any false rejection (Holm 1979)."""
-    (values,) = as_arrays(p)
-    order = np.argsort(values, kind="stable")
-    scaled = values[order] * (values.size - np.arange(values.size))
-    out = np.empty_like(values)
-    out[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return out
+    """Adjusted p values that hold the chance of any false rejection (Holm 1979); lists as `benjamini_hochberg`."""
+    ranked, order, size = _ranked(p)
+    scaled = ranked * (size - np.arange(ranked.shape[-1]))
+    return _placed(np.minimum(np.maximum.accumulate(scaled, axis=-1), 1.0), order)
 
 
+#: Tests whose joint bounds are integrated at once: bounds the memory.
+_CHUNK = 2048
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(120)
 _WEIGHTS = _WEIGHTS / np.sqrt(2 * np.pi)
 
@@ -96,6 +119,35 @@ def dunnett_quantile(control_variance: float, variances: ArrayLike, alpha: float
         return float(_WEIGHTS @ np.prod(shares, axis=0))
 
     return root(lambda c: inside(c) - (1 - alpha), 0.5, 10.0)
+
+
+def step_down_dunnett_p(z: Array, control_variance: Array, variances: Array) -> Array:
+    """Adjusted p of `step_down_dunnett` for many tests at once: below alpha exactly where that rejects.
+
+    Args:
+        z, control_variance, variances: Shape (tests, variants); not a number where a test has fewer. The control's variance
+            is the same for all variants of a test.
+
+    Source: Dunnett & Tamhane 1991; Marcus, Peritz & Gabriel 1976 (closure).
+    """
+    if z.shape[0] > _CHUNK:
+        parts = [slice(begin, begin + _CHUNK) for begin in range(0, z.shape[0], _CHUNK)]
+        return np.concatenate([step_down_dunnett_p(z[i], control_variance[i], variances[i]) for i in parts])
+    order = np.argsort(-np.abs(z), axis=1, kind="stable")
+    size = np.abs(np.take_along_axis(z, order, axis=1))
+    own, spread = (np.take_along_axis(values, order, axis=1) for values in (control_variance, variances))
+    spread = np.where(np.isfinite(size), spread, np.nan)  # a variant that is not there takes no part
+    with np.errstate(divide="ignore", invalid="ignore"):
+        load = np.sqrt(own / (own + spread))[:, :, None]
+        rest = np.sqrt(1 - load**2)
+        p = np.full_like(size, np.nan)
+        for rank in range(size.shape[1]):
+            bound = size[:, rank, None, None]
+            shift = load[:, rank:] * _NODES
+            inside = special.ndtr((bound - shift) / rest[:, rank:]) - special.ndtr((-bound - shift) / rest[:, rank:])
+            p[:, rank] = 1 - np.nanprod(inside, axis=1) @ _WEIGHTS
+    p = np.where(np.isfinite(size), np.clip(np.maximum.accumulate(p, axis=1), 0.0, 1.0), np.nan)
+    return _placed(p, order)
 
 
 def step_down_dunnett(z: ArrayLike, control_variance: float, variances: ArrayLike, alpha: float = 0.05) -> list[bool]:

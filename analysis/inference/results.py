@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """No reader's whole window has passed on one side, and the metric waits for that."""
     DESCRIPTION = "description"
     """Who counts is itself an effect of the appeal: the number is shown as a description, without a range."""
+    SEVERAL_EPOCHS = "several_epochs"
+    """The method knows one split of readers, and the planned shares changed."""
     NEGATIVE_MEAN = "negative_mean"
     """Money paid back exceeds money given: a ratio says nothing."""
 
@@ -110,3 +112,13 @@ class LiftEstimate:
     def lift(self) -> float | None:
         """Ratio of means minus 1."""
         return None if self.log_ratio is None else math.expm1(self.log_ratio)
+
+
+@dataclass(frozen=True)
+class DifferenceEstimate:
+    """Difference of means, variant less control, per reader, with its interval in the same unit."""
+
+    difference: float
+    interval: Interval
+    method: str
+    p: float | None = None

@@ -17,6 +17,7 @@ from dashboards.experiment.guardrails import guardrails_section
 from dashboards.experiment.hero import hero_caption, ranges_drawing
 from dashboards.experiment.key_figures import key_figures
 from dashboards.experiment.lift import lift_section
+from dashboards.experiment.methods import methods_section
 from dashboards.experiment.money import money_section
 from dashboards.experiment.plan import plan_section
 from dashboards.experiment.robustness import robustness_section
@@ -70,6 +71,7 @@ def experiment_report(result: ExperimentResult) -> Page:
             lift_section(reading, spoken),
             gift_kinds_section(reading, spoken),
             robustness_section(reading, spoken),
+            methods_section(reading, spoken),
             segments_section(reading, spoken),
             guardrails_section(reading, spoken),
             adjusted_section(reading, spoken),

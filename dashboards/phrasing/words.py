@@ -95,6 +95,7 @@ _REASONS: Mapping[str, str] = {
     "no_dates": marked("The table has no dates."),
     "not_counted": marked("It was not counted."),
     "no_untied_gifts": marked("Every gift that names this test is tied to a reader who was asked."),
+    "several_epochs": marked("Planned shares changed, and this method knows one split."),
     "few_before": marked("Too few readers with any of it before the test."),
     "not_registered": marked("Earlier visits are not registered as a covariate."),
     "few_untied_gifts": marked("Too few gifts are tied to nobody to compare their shares."),

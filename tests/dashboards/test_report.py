@@ -29,6 +29,7 @@ ORDER = [
     "split",
     "kinds",
     "robustness",
+    "methods",
     "groups",
     "cost",
     "adjusted",

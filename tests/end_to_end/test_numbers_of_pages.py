@@ -24,6 +24,7 @@ from analysis.result_tables import (
     DECISIONS,
     ESTIMATES,
     FUNNEL,
+    OTHER_READINGS,
     SPECIAL_READERS,
     STRANGERS,
     TIED_GIFTS,
@@ -35,7 +36,17 @@ from dashboards.site import QUERIES, build_site
 from tests.analysis.test_database import land_readers, published
 from tests.builders import TestPublisher, appeal_event
 
-_FRAMES = (ESTIMATES, ADJUSTED_ESTIMATES, VARIANT_RESULTS, CHECKS, FUNNEL, SPECIAL_READERS, TIED_GIFTS, STRANGERS)
+_FRAMES = (
+    ESTIMATES,
+    ADJUSTED_ESTIMATES,
+    OTHER_READINGS,
+    VARIANT_RESULTS,
+    CHECKS,
+    FUNNEL,
+    SPECIAL_READERS,
+    TIED_GIFTS,
+    STRANGERS,
+)
 _HEALTH = ("ledger", "quarantine_reasons", "rows_per_day")
 
 #: Rows by table, as the queries of one section give them.
