@@ -23,11 +23,18 @@ from analysis.cohorts import (
     together,
 )
 from analysis.queries import named_in, query
+from analysis.recounting import Recount, both
 from analysis.store import read_parts
 
 #: Rows of daily partials that are merged at a time, of one experiment or of several: bounds the memory whatever their
 #: size, and lets many small experiments share one reading of the files.
 READERS_PER_RANGE = 2_000_000
+
+#: Relations of which only the rows of affected readers are read: those that are large.
+_BY_READER = ("daily_exposures", "daily_visits", "earlier_visits", "daily_page_measures", "daily_appeal_measures")
+
+#: Relations whose parts may concern readers when they come or go.
+AFFECTING = (*_BY_READER, "contributions", "earlier_contributions", "payment_details")
 
 
 class DuckDBEngine:
@@ -58,13 +65,44 @@ class DuckDBEngine:
 
     def count(self, batch: Sequence[Count]) -> dict[str, pl.DataFrame]:
         """The tables of `COHORT_TABLES`; ranges of readers add up because readers do."""
-        connection, settings = self._connection, self._common.settings
         self._read(batch)
+        return self._counted()
+
+    def recount(self, group: Sequence[Recount]) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+        """The tables of the readers alone whom the change concerns, as they were and as they are."""
+        self._find_affected(group)
+        before, after = both(group)
+        return self._count_affected(before), self._count_affected(after)
+
+    def _find_affected(self, group: Sequence[Recount]) -> None:
+        before, after = both(group)
+        self._read(after)
+        for relation in AFFECTING:
+            changed = {part.part_id: part for one in group for part in one.changed(relation)}
+            read_parts(self._connection, f"changed_{relation}", list(changed.values()), INPUTS[relation][0])
+        paid = {part.part_id: part for count in (before, after) for part in together(count, "contributions")}
+        read_parts(self._connection, "all_contributions", list(paid.values()), "contributions")
+        values = parameters(self._common.settings) | {"reads_visits": group[0].reads_visits}
+        self._make(("affected_readers",), values)
+
+    def _count_affected(self, batch: Sequence[Count]) -> dict[str, pl.DataFrame]:
+        self._read(batch)
+        asked = {name: [self._connection.sql(query(name)).pl()] for name in ASKED_ONCE}
+        for name in _BY_READER:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name}_affected AS SELECT * FROM {name} SEMI JOIN affected_readers USING (reader_key)"
+            )
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_affected")
+        return self._counted(asked)
+
+    def _counted(self, asked: dict[str, list[pl.DataFrame]] | None = None) -> dict[str, pl.DataFrame]:
+        """The tables of what `_read` shows, but for those that were asked already."""
+        connection, settings = self._connection, self._common.settings
         self._make(OF_ALL_READERS, parameters(settings))
         (rows,) = connection.execute(
             "SELECT count(*) FROM daily_exposures AS d JOIN counted_experiments AS c ON c.experiment_id = d.experiment_id"
         ).fetchall()[0]
-        found: dict[str, list[pl.DataFrame]] = {name: [] for name in COHORT_TABLES}
+        found: dict[str, list[pl.DataFrame]] = {name: [] for name in COHORT_TABLES} | (asked or {})
         for low, high in key_ranges(-(-rows // READERS_PER_RANGE)):
             values = parameters(settings, low, high)
             self._make(OF_A_RANGE, values)

@@ -33,6 +33,7 @@ from analysis.frozen import frozen
 from analysis.identity import last_touched, refresh_persons
 from analysis.measures import appeal_measures, page_measures
 from analysis.queries import query
+from analysis.recounting import COUNTED_PARTS, made_from, own_of, read_kept, recounts, replaced
 from analysis.registry import Experiment
 from analysis.settings import employee_ids
 from analysis.store import Part, Warehouse, fingerprint, read_parts
@@ -225,26 +226,47 @@ def refresh_cohorts(
     stale = _stale(warehouse, experiments, as_of, common)
     done = 0
     if stale:
-        marks = {due.count.experiment.id: due.mark for due in stale}
         with _engine(warehouse, common) as engine:
-            for batch in engine.batches([due.count for due in stale]):
-                progress(batch[0].experiment.id, done, len(stale))
-                tables = engine.count(batch)
-                for code, count in enumerate(batch):
-                    scope = count.experiment.id
-                    own = {
-                        name: frame.filter(pl.col("experiment_code") == code).drop("experiment_code")
-                        for name, frame in tables.items()
-                    }
-                    warehouse.replace(
-                        [warehouse.write_frame(frame, name, scope, inputs=marks[scope]) for name, frame in own.items()]
-                    )
-                done += len(batch)
+            for due, tables in _counted(warehouse, engine, stale):
+                progress(due.count.experiment.id, done, len(stale))
+                _keep(warehouse, due, tables)
+                done += 1
     progress("", len(stale), len(stale))
     gone = {part.scope for part in warehouse.parts("cohort_cells")} - {experiment.id for experiment in experiments}
     if gone:
-        warehouse.replace([], scopes=[(table, scope) for table in COHORT_TABLES for scope in gone])
+        tables = (*COHORT_TABLES, COUNTED_PARTS)
+        warehouse.replace([], scopes=[(table, scope) for table in tables for scope in gone])
     return [due.count.experiment.id for due in stale]
+
+
+def _counted(
+    warehouse: Warehouse, engine: Engine, stale: Sequence[_Due]
+) -> Iterator[tuple[_Due, dict[str, pl.DataFrame]]]:
+    """The cohort tables of each experiment: by the readers whom a change concerns where they are few, else by all."""
+    by_id = {due.count.experiment.id: due for due in stale}
+    if isinstance(engine, DuckDBEngine):
+        counts = {name: due.count for name, due in by_id.items()}
+        for group in recounts(warehouse, counts, {name: due.rule for name, due in by_id.items()}):
+            names = [one.after.experiment.id for one in group]
+            kept = read_kept(warehouse, names)
+            before, after = engine.recount(group)
+            for code, name in enumerate(names):
+                yield by_id.pop(name), replaced(kept[name], own_of(before, code), own_of(after, code))
+    if by_id:
+        for batch in engine.batches([due.count for due in by_id.values()]):
+            tables = engine.count(batch)
+            for code, count in enumerate(batch):
+                yield by_id[count.experiment.id], own_of(tables, code)
+
+
+def _keep(warehouse: Warehouse, due: _Due, tables: dict[str, pl.DataFrame]) -> None:
+    scope = due.count.experiment.id
+    warehouse.replace(
+        [
+            *[warehouse.write_frame(frame, name, scope, inputs=due.mark) for name, frame in tables.items()],
+            made_from(warehouse, due.count, due.rule),
+        ]
+    )
 
 
 @contextmanager
@@ -282,10 +304,15 @@ def _stale(warehouse: Warehouse, experiments: Sequence[Experiment], as_of: date,
 
 @dataclass(frozen=True)
 class _Due:
-    """An experiment as it would be counted now, and the mark of everything that its numbers follow from."""
+    """An experiment as it would be counted now, and the mark of everything that its numbers follow from.
+
+    Attributes:
+        rule: The mark of all of it but the rows and the last counted day.
+    """
 
     count: Count
     mark: str
+    rule: str
 
     @classmethod
     def of(
@@ -293,9 +320,8 @@ class _Due:
     ) -> Self:
         settings = common.settings
         count = Count.of(experiment, common, as_of, parts)
-        mark = fingerprint(
+        rule = fingerprint(
             DEFINITIONS,
-            count.counted_to.isoformat(),
             experiment.id,
             experiment.starts,
             experiment.planned_end,
@@ -310,8 +336,7 @@ class _Due:
             settings.outcomes.monthly_retention,
             settings.reader_rules(experiment).model_dump(exclude={"employees_file"}),
             fingerprint(*sorted(common.employees)),
-            *[part.part_id for found in count.parts.values() for part in found],
-            "persons",
             touched,
         )
-        return cls(count, mark)
+        rows = [part.part_id for found in count.parts.values() for part in found]
+        return cls(count, fingerprint(rule, count.counted_to.isoformat(), *rows), rule)

@@ -61,6 +61,7 @@ class StoredPart:
     path: Path
     file_id: int | None
     in_force: bool
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -526,9 +527,9 @@ class Warehouse:
     def all_parts(self) -> list[StoredPart]:
         """Every part that stands on disk, retired ones included."""
         return [
-            StoredPart(part_id, table, scope, self.folder / path, file_id, retired_at is None)
-            for part_id, table, scope, path, file_id, retired_at in self._rows(
-                "SELECT part_id, table_name, scope, path, file_id, retired_at FROM parts ORDER BY part_id"
+            StoredPart(part_id, table, scope, self.folder / path, file_id, retired_at is None, rows)
+            for part_id, table, scope, path, file_id, retired_at, rows in self._rows(
+                "SELECT part_id, table_name, scope, path, file_id, retired_at, rows FROM parts ORDER BY part_id"
             )
             if (self.folder / path).exists()
         ]

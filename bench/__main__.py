@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--events", type=int, default=10_000_000, help="pageviews and appeal events (default %(default)s)"
     )
-    parser.add_argument("--memory", default="600MB", help="what DuckDB may take (default %(default)s)")
+    parser.add_argument("--memory", default="400MB", help="what DuckDB may take (default %(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="of each stage, ingest but once (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(

@@ -66,7 +66,7 @@ STEPS = (
     Step("plain_sql", "instead: DuckDB, a query an experiment", SCAN),
     Step("tea_tasting", "instead: tea-tasting over DuckDB", SCAN),
     Step("polars", "instead: Polars, a query an experiment", SCAN),
-    Step("pandas", "instead: pandas", SCAN),
+    Step("pandas", "instead: pandas", SCAN, once=True),
     Step("one_new_day", "a whole run after one new day", SCAN, "reporting"),
 )
 

@@ -1,0 +1,136 @@
+"""Counting only the readers whom a change concerns: in whatever order rows arrive, the counts are those of counting everybody."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from analysis import duckdb_engine, recounting
+from analysis.cohorts import COHORT_TABLES
+from analysis.duckdb_engine import DuckDBEngine
+from tests.builders import TestPublisher, appeal_event, gift, pageview
+
+#: Runs of the daily job: days up to which each counts. The test has ended by the last but one, its refunds by the last.
+RUNS = [date(2026, 10, day) for day in (4, 6, 9, 14, 25)]
+READERS = ["r1", "r2", "r3", "r4"]
+
+OUTCOMES = """
+[outcomes]
+window_hours = 72
+refund_days = 6
+[metrics.paid_at_all]
+direction = "more_is_better"
+numerator = { rows = "contributions", sum = "readers" }
+[metrics.pages]
+direction = "more_is_better"
+window_days = 2
+numerator = { rows = "pageviews" }
+"""
+METRICS = 'secondary_metrics = ["paid_at_all", "pages"]'
+
+moments = st.builds("10-{:02} {:02}:{:02}".format, st.integers(1, 16), st.integers(0, 23), st.integers(0, 59))
+readers = st.sampled_from(READERS)
+appeals = st.builds(
+    lambda when, reader, variant, event, experiment: (
+        "appeal_events",
+        appeal_event(when, reader, variant, event, experiment_id=experiment),
+    ),
+    moments,
+    readers,
+    st.sampled_from(["current", "current", "thanks"]),
+    st.sampled_from(["inserted", "inserted", "viewed", "clicked"]),
+    st.sampled_from(["thanks", "thanks", "later"]),
+)
+visits = st.builds(lambda when, reader: ("pageviews", pageview(when, reader)), moments, readers)
+gifts = st.builds(
+    lambda when, reader, amount, number: ("contributions", gift(when, reader, amount, contribution_id=f"g{number}")),
+    moments,
+    st.sampled_from([*READERS, None]),
+    st.sampled_from([300, 500, 2000]),
+    st.integers(1, 4),
+)
+refunds = st.builds(
+    lambda when, reader, amount, number: (
+        "contributions",
+        gift(when, reader, amount, contribution_id=f"back{number}", refund_of=f"g{number}"),
+    ),
+    moments,
+    st.sampled_from([None, "r1"]),
+    st.sampled_from([100, 300]),
+    st.integers(1, 4),
+)
+failures = st.builds(
+    lambda when, number: ("contributions", gift(when, None, 0, contribution_id=number, status="failed", version=2)),
+    moments,
+    st.sampled_from(["g1", "g2", "back1"]),
+)
+rows = st.one_of(appeals, appeals, visits, gifts, refunds, failures)
+arrivals = st.lists(st.tuples(st.integers(0, len(RUNS) - 1), rows), min_size=4, max_size=30)
+
+
+def publisher(folder: Path) -> TestPublisher:
+    made = TestPublisher(folder, settings_more=OUTCOMES)
+    made.register(planned_end="2026-10-12", more=f'{METRICS}\nguardrails = [{{ metric = "pageviews", margin = 0.05 }}]')
+    made.register("later", starts="2026-10-05", planned_end="2026-10-12", more='exposure = "viewed"')
+    return made
+
+
+def land(to: TestPublisher, arrived: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    for kind in dict.fromkeys(kind for kind, _ in arrived):
+        to.land(kind, [row for other, row in arrived if other == kind])
+
+
+def counted(of: TestPublisher) -> dict[tuple[str, str], pl.DataFrame]:
+    warehouse = of.warehouse
+    return {
+        (table, part.scope): pl.read_parquet(part.path) for table in COHORT_TABLES for part in warehouse.parts(table)
+    }
+
+
+SOMEBODY = ("appeal_events", appeal_event("10-01 09:00", "first", "thanks"))
+
+
+@pytest.fixture
+def always_some(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count some readers alone wherever that is possible, however few rows there are; return how many groups were."""
+    groups: list[int] = []
+    monkeypatch.setenv("ASKWELL_HASH_KEY", "the same for every publisher of the test")
+    monkeypatch.setattr(recounting, "_SHARE", 1e9)
+    whole = DuckDBEngine.recount
+
+    def counted_too(engine: DuckDBEngine, group: Any) -> Any:
+        groups.append(len(group))
+        return whole(engine, group)
+
+    monkeypatch.setattr(duckdb_engine.DuckDBEngine, "recount", counted_too)
+    return groups
+
+
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals)
+def test_rows_in_any_order_are_counted_as_if_all_had_come_at_once(
+    always_some: list[int], arrived: list[tuple[int, tuple[str, dict[str, Any]]]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        daily, at_once = publisher(Path(folder) / "daily"), publisher(Path(folder) / "at_once")
+        land(daily, [SOMEBODY])
+        for number, day in enumerate(RUNS):
+            land(daily, [row for run, row in arrived if run == number])
+            daily.statistics(as_of=day)
+        land(at_once, [SOMEBODY, *[row for _, row in arrived]])
+        at_once.statistics(as_of=RUNS[-1])
+        found, expected = counted(daily), counted(at_once)
+        assert found.keys() == expected.keys()
+        for key, frame in expected.items():
+            assert_frame_equal(found[key], frame)
+    assert always_some
