@@ -35,7 +35,7 @@ direction = "more_is_better"
 window_days = 2
 numerator = { rows = "pageviews" }
 """
-METRICS = 'secondary_metrics = ["paid_at_all", "pages"]'
+METRICS = 'secondary_metrics = ["paid_at_all", "pages"]\ncovariates = ["visits_before"]'
 
 moments = st.builds("10-{:02} {:02}:{:02}".format, st.integers(1, 16), st.integers(0, 23), st.integers(0, 59))
 readers = st.sampled_from(READERS)
@@ -151,7 +151,7 @@ def test_a_late_row_touches_the_cohort_of_its_reader_and_no_other(
     publisher.statistics(as_of=RUNS[-1])
     before = counted(publisher)["cohort_cells", "thanks"]
     assert counted_some == []
-    land(publisher, [("appeal_events", appeal_event("10-04 23:00", "late", "current"))])
+    land(publisher, [("appeal_events", appeal_event("10-04 22:00", "late", "current"))])
     publisher.statistics(as_of=RUNS[-1])
     after = counted(publisher)["cohort_cells", "thanks"]
     assert counted_some == [1]
