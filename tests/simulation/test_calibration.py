@@ -14,7 +14,7 @@ from tests.simulation.calibration import PAGE, Calibration, Row, Share, calibrat
 
 @pytest.fixture(scope="module")
 def found() -> Calibration:
-    return calibrate(400, seed=2, sizes=(100, 1000), donors=(300,), caps=(np.inf, 500.0))
+    return calibrate(400, seed=2, sizes=(100, 1000), donors=(300,), caps=(np.inf, 500.0), several=(3,))
 
 
 def test_every_promise_is_kept(found: Calibration) -> None:
@@ -39,6 +39,27 @@ def test_the_judge_fails_evidence_that_finds_nothing(found: Calibration) -> None
     assert any("power" in sentence for sentence in failures(replace(found, rows=(blind,))))
 
 
+def test_the_judge_fails_a_registered_end_that_is_only_a_fixed_test(found: Calibration) -> None:
+    (fixed,) = (row for row in found.rows if (row.what, row.size, row.method) == ("conversion", 1000, "fixed"))
+    broken = failures(replace(found, rows=(replace(fixed, method="registered end"),)))
+    assert any("under daily looks" in sentence for sentence in broken)
+
+
+def test_the_judge_fails_several_variants_that_are_each_read_alone(found: Calibration) -> None:
+    (several,) = (row for row in found.rows if row.what == "3 variants")
+    loose = replace(several, alarms=Share.of(np.arange(400) % 8 == 0))
+    assert any("3 variants" in sentence for sentence in failures(replace(found, rows=(loose,))))
+
+
+def test_the_judge_fails_a_plan_whose_factor_is_too_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibration.planning, "ANYTIME_FACTOR_REGISTERED", 1.0)
+    planned = tuple(calibration.planned_power(300, np.random.default_rng(1)))
+    broken = failures(Calibration(1, 300, (), (), planned))
+    assert sum("plan for" in sentence for sentence in broken) == len(planned)
+
+
 def test_the_judge_fails_a_loss_rule_that_earns_no_more_than_proof(found: Calibration) -> None:
     def swapped(rule: str) -> str:
         pair = ("anytime proof", "expected loss, from day 7")
@@ -59,9 +80,11 @@ def test_the_growthbook_form_is_that_of_the_golden_comparator() -> None:
 
 
 def test_the_same_seed_finds_the_same_and_the_page_has_a_line_for_every_row(found: Calibration) -> None:
-    again = calibrate(100, seed=7, sizes=(30,), donors=(), caps=())
-    assert again == calibrate(100, seed=7, sizes=(30,), donors=(), caps=())
-    assert sum(line.startswith(("| conversion", "| money")) for line in page(found).splitlines()) == len(found.rows)
+    again = calibrate(100, seed=7, sizes=(30,), donors=(), caps=(), several=())
+    assert again == calibrate(100, seed=7, sizes=(30,), donors=(), caps=(), several=())
+    assert sum(
+        line.startswith(("| conversion |", "| money", "| 3 variants")) for line in page(found).splitlines()
+    ) == len(found.rows)
 
 
 def test_the_page_that_is_kept_says_that_it_was_made_here() -> None:
