@@ -73,6 +73,7 @@ fuzz: .venv/.installed-dev
 EVENTS ?= 10000000
 bench: .venv/.installed-dev
 	@$(BIN)/python -m bench --events $(EVENTS)
+	@$(BIN)/python -m bench.questions --events $(EVENTS)
 	@$(BIN)/python -m bench.inference
 
 bench-short: .venv/.installed-dev

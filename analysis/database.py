@@ -44,6 +44,7 @@ from analysis.result_tables import LEDGER, QUARANTINE_REASONS, ROWS_PER_DAY, Res
 from analysis.settings import Settings
 from analysis.store import EditionEntry, Warehouse, flush_to_disk
 from analysis.validation import RATE_AGE
+from analysis.wording.registered_traits import TRAITS, registered_traits
 
 STORAGE_VERSION = "v1.5.0"
 
@@ -97,6 +98,7 @@ def _fill(
         (EXPERIMENTS, _experiments(experiments, settings, edition.as_of)),
         (VARIANTS, _variants(experiments)),
         (ALLOCATIONS, _allocations(experiments, settings)),
+        (TRAITS, registered_traits(experiments, settings.traits)),
         (FX_RATES, read_rates(settings).filter(pl.col("rate_date") >= earliest).select(list(FX_RATES.columns))),
         (EDITIONS, _editions(warehouse, edition)),
         (PUBLISHER, _publisher(settings)),

@@ -108,7 +108,7 @@ def test_everything_published_says_what_it_means(database: duckdb.DuckDBPyConnec
 def test_the_tables_are_named_for_people(database: duckdb.DuckDBPyConnection) -> None:
     wanted = {
         "pageviews", "appeal_events", "contributions", "readers", "exposures", "reader_outcomes", "sufficient_statistics",
-        "estimates", "decisions", "checks", "ledger", "appeals", "wording_effects", "fx_rates", "funnel", "variants",
+        "estimates", "decisions", "checks", "ledger", "appeals", "traits", "wording_effects", "fx_rates", "funnel", "variants",
         "experiments", "editions", "cohorts",
     }  # fmt: skip
     there = {row["table_name"] for row in rows(database, "SELECT DISTINCT table_name FROM data_dictionary")}
@@ -132,6 +132,13 @@ def test_readers_and_appeals_count_what_was_landed(database: duckdb.DuckDBPyConn
         "We need your help": ["thanks/current"],
         "Thank you for reading": ["thanks/thanks"],
     }
+
+
+def test_the_traits_of_a_wording_are_those_of_its_text(database: duckdb.DuckDBPyConnection) -> None:
+    told = rows(database, "SELECT variant_id, value, coded_by FROM traits WHERE trait = 'length' ORDER BY variant_id")
+    assert [(row["variant_id"], row["value"]) for row in told] == [("current", 0.5), ("thanks", 0.5)]
+    assert {row["coded_by"] for row in told} == {"rules"}
+    assert rows(database, "SELECT DISTINCT trait FROM wording_effects EXCEPT SELECT trait FROM traits") == []
 
 
 # -- editions -----------------------------------------------------------------------------------------------------------
