@@ -146,10 +146,9 @@ def test_the_traits_of_a_wording_are_those_of_its_text(database: duckdb.DuckDBPy
 
 @pytest.mark.parametrize("table", [table.name for table in KEPT_FOR_EVER])
 def test_every_edition_answers_for_ever(made: TestPublisher, database: duckdb.DuckDBPyConnection, table: str) -> None:
-    assert rows(database, f"SELECT DISTINCT edition FROM {table}_by_edition ORDER BY 1") == [
-        {"edition": 1},
-        {"edition": 2},
-    ]
+    # Nothing is predicted from one test, and nobody coded its texts: these two are empty in both editions.
+    told = [] if table in ("wording_calibration", "wording_agreement") else [{"edition": 1}, {"edition": 2}]
+    assert rows(database, f"SELECT DISTINCT edition FROM {table}_by_edition ORDER BY 1") == told
     now = database.sql(f"FROM {table}").pl()
     assert database.sql(f"SELECT * EXCLUDE (edition) FROM {table}_by_edition WHERE edition = 2").pl().equals(now)
     as_of = database.sql(f"SELECT * EXCLUDE (edition) FROM {table}_as_of(DATE '2026-10-27')").pl()
