@@ -44,7 +44,10 @@ def dictionary_report(dictionary: pl.DataFrame, macros: pl.DataFrame, audience: 
                         tuple(_macro_rows(macros)),
                     ),
                 ),
-                queries=(Query(say("All macros"), "FROM macros"),),
+                queries=(
+                    Query(say("All macros"), "FROM macros"),
+                    Query(say("Every table and column"), "FROM data_dictionary"),
+                ),
             ),
             *(
                 Section(
@@ -59,7 +62,6 @@ def dictionary_report(dictionary: pl.DataFrame, macros: pl.DataFrame, audience: 
                             summary=spoken.say_n("{count} column", "{count} columns", rows.height),
                         ),
                     ),
-                    queries=(Query(name, f"FROM {name} LIMIT 10"),),
                 )
                 for name, rows in by_table.items()
             ),
