@@ -76,7 +76,8 @@ def spark_engine(common: Common) -> Iterator[SparkEngine]:
             engine = SparkEngine(session, common)
         yield engine
     finally:
-        session.stop()
+        with _in_a_sentence(common.settings):
+            session.stop()
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def _in_a_sentence(settings: Settings) -> Iterator[None]:
 
     try:
         yield
-    except (PySparkException, Py4JError) as problem:
+    except (PySparkException, Py4JError, ConnectionError) as problem:  # the last where Spark's own process has died
         raise EngineError(_told(problem, settings)) from None
 
 
