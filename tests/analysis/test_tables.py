@@ -21,7 +21,8 @@ TOTALS = TableColumns("variant", "gave", "amount", readers="asked")
 
 #: A compressed table that does not compress to nothing, to be cut.
 LONG = gzip.compress(
-    b"variant,gave,amount\n" + b"".join(b"a,1,%d.%02d\n" % (i * i % 9973, i % 97) for i in range(200_000))
+    b"variant,gave,amount\n" + b"".join(b"a,1,%d.%02d\n" % (i * i % 9973, i % 97) for i in range(200_000)),
+    mtime=0,
 )
 
 Write = Callable[..., Path]
