@@ -98,25 +98,21 @@ ESTIMATES = ResultTable(
         "anytime_high": (pl.Float64, "Upper limit of the same interval."),
         "log_e": (pl.Float64, "Logarithm of the e-value against no difference; never overflows."),
         "e_value": (pl.Float64, "e-value against no difference; 20 and more is proven at 5 %."),
-        "planned_share": (
-            pl.Float64,
-            "With a registered end: information so far over that planned, 1 at most; absent without one, and for all but the "
-            "primary metric.",
-        ),
+        "planned_share": (pl.Float64, "With a registered end: information so far over that planned; else absent."),
         "planned_bound": (
             pl.Float64,
-            "With a registered end: |log_ratio / se| beyond which this look proves a difference.",
+            "With a registered end: |log_ratio / se| that proves a difference.",
         ),
         "planned_low": (
             pl.Float64,
-            "With a registered end: lower limit of the lift, valid at every look up to that end.",
+            "With a registered end: lower limit of the lift, valid up to it.",
         ),
         "planned_high": (pl.Float64, "Upper limit of the same interval."),
         "planned_sign": (
             pl.Int64,
-            "With a registered end: 1 where this look or an earlier one went beyond its bound upwards, -1 downwards, 0 where none.",
+            "With a registered end: 1 where a look so far went beyond its bound, -1 below it, 0 where none.",
         ),
-        "planned_closed_at": (pl.Date, "The look that reached the registered end; what it said stands."),
+        "planned_closed_at": (pl.Date, "The look that reached the registered end."),
         "difference_per_1000": (pl.Float64, "(mean - mean_control) x 1,000."),
         "difference_low": (pl.Float64, "anytime_low x mean_control x 1,000."),
         "difference_high": (pl.Float64, "anytime_high x mean_control x 1,000."),
@@ -160,9 +156,9 @@ VARIANT_RESULTS = ResultTable(
         "expected_loss_per_1000": (pl.Float64, "Posterior expected loss against the best of all variants; as above."),
         "advised_share": (
             pl.Float64,
-            "Share of readers advised for a next epoch: the chance to be the best, 5 % at least; as above. Never applied by itself.",
+            "Share advised for a next epoch, 5 % at least (docs/methods/allocation.md).",
         ),
-        "advised_share_gentle": (pl.Float64, "The same by the square root of that chance: a smaller change."),
+        "advised_share_gentle": (pl.Float64, "The same, with a smaller change."),
         "reason": (pl.String, "Why a number of this row is absent."),
     },
 )
@@ -241,14 +237,10 @@ OTHER_READINGS = ResultTable(
     "experiment, as_of, metric, variant, method (the control has no row)",
     {
         **_EXPERIMENT,
-        "metric": (pl.String, "Metric: the primary one, and further ones for corrections over all of them."),
+        "metric": (pl.String, "Metric: the primary one; others for corrections."),
         "variant_id": (pl.String, "Variant compared with the control."),
         "control_id": (pl.String, "The control."),
-        "method": (
-            pl.String,
-            "score_ratio, wilson_ratio, exact_conditional, mid_p, newcombe, score_difference, log_t, fieller, welch; corrections: "
-            "dunnett, holm (all variants), benjamini_hochberg, e_bh (further metrics).",
-        ),
+        "method": (pl.String, "Name of the method or the correction (docs/methods/other-methods.md)."),
         "holds_for": (
             pl.String,
             "`one_comparison`, `all_variants` of the test together, or `all_metrics` and variants together.",
@@ -258,11 +250,11 @@ OTHER_READINGS = ResultTable(
         "estimate": (pl.Float64, "Estimate on that scale."),
         "low": (
             pl.Float64,
-            "Lower limit at the registered level; absent where the method gives none, or the side is open.",
+            "Lower limit at the registered level; absent where there is none.",
         ),
         "high": (pl.Float64, "Upper limit of the same interval."),
-        "p": (pl.Float64, "Two-sided p, adjusted where the method is a correction; absent where it gives none."),
-        "is_different": (pl.Boolean, "Whether the method calls the two different at the registered level."),
+        "p": (pl.Float64, "Two-sided p, adjusted where the method is a correction."),
+        "is_different": (pl.Boolean, "Whether the method calls them different."),
         "reason": (pl.String, "Why a number of this row is absent."),
     },
 )
