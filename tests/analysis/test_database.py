@@ -24,8 +24,11 @@ from analysis.inference import proportions, sequential
 from analysis.published_tables import KEPT_FOR_EVER, MACROS
 from analysis.registry import plans, shares
 from analysis.result_tables import SUFFICIENT_STATISTICS
+from analysis.wording.past_tests import read_past_tests
+from analysis.wording.tables import PAST_ARMS
 from tests.builders import NOW, TestPublisher, appeal_event, gift, pageview
 from tests.test_architecture import ROOT
+from tests.wording_builders import simulated_past
 
 #: Another DuckDB than the one that writes, made by `make other-duckdb`; CI makes it.
 OTHER_DUCKDB = ROOT / ".venv" / "duckdb-1.5"
@@ -75,9 +78,16 @@ def land_readers(publisher: TestPublisher, readers: int = 400, experiment_id: st
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TestPublisher:
-    """Two editions: one with all readers, one with a reader more."""
+    """Two editions: one with all readers, one with a reader more; a history of wording, and a wording that people coded."""
     publisher = TestPublisher(tmp_path_factory.mktemp("database") / "publisher")
-    publisher.register(more='covariates = ["device"]')
+    publisher.register(more='covariates = ["device"]', tables="[variants.traits]\nurgency = false")
+    history = publisher.folder / "history.parquet"
+    simulated_past(70).arms.select(
+        "test_id", "arm_id", "ended", "surface", "readers", "conversions", headline="text"
+    ).write_parquet(history)
+    with publisher.warehouse.writing():
+        arms = read_past_tests(history).arms
+        publisher.warehouse.replace([publisher.warehouse.write_frame(arms, PAST_ARMS, "history", inputs="1")])
     land_readers(publisher)
     published(publisher)
     publisher.land("appeal_events", [appeal_event("10-28 12:00", "late")])
@@ -146,8 +156,7 @@ def test_the_traits_of_a_wording_are_those_of_its_text(database: duckdb.DuckDBPy
 
 @pytest.mark.parametrize("table", [table.name for table in KEPT_FOR_EVER])
 def test_every_edition_answers_for_ever(made: TestPublisher, database: duckdb.DuckDBPyConnection, table: str) -> None:
-    # Nothing is predicted from one test, and nobody coded its texts: these two are empty in both editions.
-    told = [] if table in ("wording_calibration", "wording_agreement") else [{"edition": 1}, {"edition": 2}]
+    told = [{"edition": 1}, {"edition": 2}]
     assert rows(database, f"SELECT DISTINCT edition FROM {table}_by_edition ORDER BY 1") == told
     now = database.sql(f"FROM {table}").pl()
     assert database.sql(f"SELECT * EXCLUDE (edition) FROM {table}_by_edition WHERE edition = 2").pl().equals(now)
