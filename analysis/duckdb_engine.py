@@ -68,9 +68,15 @@ class DuckDBEngine:
         self._read(batch)
         return self._counted()
 
-    def recount(self, group: Sequence[Recount]) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-        """The tables of the readers alone whom the change concerns, as they were and as they are."""
+    def recount(self, group: Sequence[Recount]) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]] | None:
+        """The tables of the readers alone whom the change concerns, as they were and as they are.
+
+        None where these are too many to be held at once: then a range of all readers at a time takes less memory.
+        """
         self._find_affected(group)
+        (affected,) = self._connection.execute("SELECT count(*) FROM affected_readers").fetchall()[0]
+        if affected > READERS_PER_RANGE:
+            return None
         before, after = both(group)
         return self._count_affected(before), self._count_affected(after)
 

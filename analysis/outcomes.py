@@ -247,9 +247,12 @@ def _counted(
     if isinstance(engine, DuckDBEngine):
         counts = {name: due.count for name, due in by_id.items()}
         for group in recounts(warehouse, counts, {name: due.rule for name, due in by_id.items()}):
+            counted = engine.recount(group)
+            if counted is None:
+                continue
+            before, after = counted
             names = [one.after.experiment.id for one in group]
             kept = read_kept(warehouse, names)
-            before, after = engine.recount(group)
             for code, name in enumerate(names):
                 yield by_id.pop(name), replaced(kept[name], own_of(before, code), own_of(after, code))
     if by_id:

@@ -107,7 +107,8 @@ def _counted_before(made_from: Part, now: Count, stored: Mapping[int, Part]) -> 
     rows = pl.read_parquet(made_from.path)
     if rows.is_empty() or not set(rows["part_id"]) <= stored.keys():
         return None
-    parts: dict[str, list[Part]] = {}
+    # What is read now and was not there then is a relation without parts, and none that is read in its stead.
+    parts: dict[str, list[Part]] = {relation: [] for relation in now.parts}
     for relation, part_id in rows.select("relation", "part_id").iter_rows():
         parts.setdefault(relation, []).append(stored[part_id])
     counted_to: date = rows["counted_to"][0]

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from analysis import recounting
+from analysis import duckdb_engine, recounting
 from analysis.cohorts import COHORT_TABLES
-from analysis.duckdb_engine import DuckDBEngine
+from analysis.duckdb_engine import AFFECTING, DuckDBEngine
+from analysis.recounting import Recount
 from tests.builders import TestPublisher, appeal_event, gift, pageview
 
 #: Runs of the daily job: days up to which each counts. The test has ended by the last but one, its refunds by the last.
@@ -100,13 +101,13 @@ SOMEBODY = ("appeal_events", appeal_event("10-01 09:00", "first", "thanks"))
 
 
 @pytest.fixture
-def counted_some(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many experiments were counted by some of their readers alone, pass by pass."""
-    groups: list[int] = []
+def counted_some(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Recount]]:
+    """The experiments that were to be counted by some of their readers alone, pass by pass."""
+    groups: list[Sequence[Recount]] = []
     whole = DuckDBEngine.recount
 
-    def counted_too(engine: DuckDBEngine, group: Any) -> Any:
-        groups.append(len(group))
+    def counted_too(engine: DuckDBEngine, group: Sequence[Recount]) -> Any:
+        groups.append(group)
         return whole(engine, group)
 
     monkeypatch.setattr(DuckDBEngine, "recount", counted_too)
@@ -114,7 +115,7 @@ def counted_some(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def always_some(counted_some: list[int], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def always_some(counted_some: list[Sequence[Recount]], monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Recount]]:
     """The same, where that is done wherever it is possible, however few rows there are."""
     monkeypatch.setenv("ASKWELL_HASH_KEY", "the same for every publisher of the test")
     monkeypatch.setattr(recounting, "_SHARE", 1e9)
@@ -138,7 +139,7 @@ MONEY_LATER = [
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals)
 def test_rows_in_any_order_are_counted_as_if_all_had_come_at_once(
-    always_some: list[int], arrived: list[tuple[int, tuple[str, dict[str, Any]]]]
+    always_some: list[Sequence[Recount]], arrived: list[tuple[int, tuple[str, dict[str, Any]]]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         daily, at_once = of_two_tests(Path(folder) / "daily"), of_two_tests(Path(folder) / "at_once")
@@ -155,20 +156,28 @@ def test_rows_in_any_order_are_counted_as_if_all_had_come_at_once(
     assert always_some
 
 
+@pytest.mark.parametrize("most_at_once", [2_000_000, 1])
 def test_a_late_row_touches_the_cohort_of_its_reader_and_no_other(
-    publisher: TestPublisher, counted_some: list[int]
+    publisher: TestPublisher,
+    counted_some: list[Sequence[Recount]],
+    monkeypatch: pytest.MonkeyPatch,
+    most_at_once: int,
 ) -> None:
+    monkeypatch.setattr(
+        duckdb_engine, "READERS_PER_RANGE", most_at_once
+    )  # 1: too many are affected, so all are counted
     publisher.register()
     days = range(1, 15)
     land(publisher, [("appeal_events", appeal_event(f"10-{day:02} 12:00", f"r{day}", "thanks")) for day in days])
+    land(publisher, [("pageviews", pageview("10-04 12:00", "r4"))])
     publisher.statistics(as_of=RUNS[-1])
     before = counted(publisher)["cohort_cells", "thanks"]
     assert counted_some == []
     land(publisher, [("appeal_events", appeal_event("10-04 22:00", "late", "current"))])
     publisher.statistics(as_of=RUNS[-1])
     after = counted(publisher)["cohort_cells", "thanks"]
-    assert counted_some == [1]
-    assert after.join(before, on=after.columns, how="anti", nulls_equal=True)["first_day"].to_list() == [
-        date(2026, 10, 4)
-    ]
+    ((recount,),) = counted_some
+    assert {relation for relation in AFFECTING if recount.changed(relation)} == {"daily_exposures"}
+    added = after.join(before, on=after.columns, how="anti", nulls_equal=True)
+    assert added["first_day"].to_list() == [date(2026, 10, 4)]
     assert after.height == before.height + 1
