@@ -6,7 +6,7 @@ There are no reader rows and no histograms in it. Three further rules, with the 
   figure of the row (threshold rule);
 - *dominance*: money of which one reader gave more than `LARGEST_SHARE` is absent: the sum would tell the gift;
 - *complements*: where the groups of a cut add up to a total that is published, a single absent group could be had by
-  subtraction; the smallest of the others is left out with it.
+  subtraction, and so could a small sum of several; the smallest of the others are left out with them.
 
 What could be had by subtracting one published figure from another is not in the extract at all: earlier days (two days
 in a row tell what one day brought), other value rules and the uncapped value (they differ by single large gifts), the
@@ -76,22 +76,36 @@ def hide_small_cells(results: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(ONE_GIFT))
         .alias("hidden")
     )
-    # Groups of a cut add up to `all` for each variant: one absent group alone could be had by subtraction.
-    cut = ["experiment_id", "metric", "segment_kind", "variant_id"]
-    is_cut = pl.col("segment_kind") != "all"
-    open_n = pl.when(pl.col("hidden").is_null()).then(n)
-    alone = is_cut & (pl.col("hidden").is_not_null().sum().over(cut) == 1)
-    marked = marked.with_columns(
-        pl.when(alone & pl.col("hidden").is_null() & (open_n.rank("ordinal").over(cut) == 1))
-        .then(pl.lit(COMPLEMENT))
-        .otherwise(pl.col("hidden"))
-        .alias("hidden")
-    )
+    marked = _hide_complements(marked)
     shown = pl.col("hidden").is_null()
     return marked.with_columns(
         *(pl.when(shown).then(pl.col(name)).alias(name) for name in ("n", "x", "mean", "se", "rate_low", "rate_high")),
         pl.coalesce("hidden", "reason").alias("reason"),
     ).drop("hidden", "top", "s1")
+
+
+def _hide_complements(marked: pl.DataFrame) -> pl.DataFrame:
+    """Return the cells with more of them hidden, until the hidden groups of a cut tell nothing small together.
+
+    Groups of a cut add up to `all` for each variant, so what is hidden is known in sum: a single group in full, and of
+    several groups that they have two contributors between them. The smallest open group joins them while that is so.
+    """
+    cut = ["experiment_id", "metric", "segment_kind", "variant_id"]
+    cell = ["experiment_id", "segment_kind", "segment", "variant_id"]
+    is_hidden = pl.col("hidden").is_not_null()
+    n, x = (pl.when(is_hidden).then(pl.col(name)).sum().over(cut) for name in ("n", "x"))
+    tells = (is_hidden.sum().over(cut) == 1) | _is_small(n) | _is_small(x) | _is_small(n - x)
+    is_smallest = pl.when(~is_hidden).then(pl.col("n")).rank("ordinal").over(cut) == 1
+    joins = (pl.col("segment_kind") != "all") & is_hidden.any().over(cut) & tells & ~is_hidden & is_smallest
+    # Contributors of the conversion stand, nearly, for those of the value: what joins in one joins in the other.
+    is_pair = pl.col("metric").is_in(["conversion", "value"])
+    joins_pair = ~is_hidden & is_pair & (pl.col("joins") & is_pair).any().over(cell)
+    while True:
+        asked = marked.with_columns(joins.alias("joins")).with_columns(joins_pair.alias("joins_pair"))
+        if not asked["joins"].any():
+            return marked
+        hidden = pl.when(pl.col("joins") | pl.col("joins_pair")).then(pl.lit(COMPLEMENT)).otherwise(pl.col("hidden"))
+        marked = asked.with_columns(hidden.alias("hidden")).drop("joins", "joins_pair")
 
 
 def _is_small(count: pl.Expr) -> pl.Expr:

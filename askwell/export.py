@@ -23,7 +23,7 @@ _README = f"""What was tested and what came out, without any row of a reader. Am
 Left out, with the rule in the column "reason":
   {SMALL_CELL}: fewer than {SMALLEST_CELL} readers, or fewer than {SMALLEST_CELL} missing to all of a group
   {ONE_GIFT}: one reader gave more than {LARGEST_SHARE:.0%} of the money
-  {COMPLEMENT}: a group that would tell an absent one by subtraction
+  {COMPLEMENT}: a group that would tell an absent one, or a small sum of several, by subtraction
 
 Earlier days, uncapped values and other value rules are not in it, because their differences tell of single gifts. Two
 extracts of a running test can be subtracted from each other: share one at its end, or weeks apart.

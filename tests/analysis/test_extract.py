@@ -62,6 +62,24 @@ def test_an_absent_group_cannot_be_had_by_subtraction() -> None:
     assert two == [None, SMALL_CELL, SMALL_CELL, None], "two absent groups hide each other"
 
 
+def test_absent_groups_are_not_small_together() -> None:
+    cut = {"segment_kind": "device"}
+    few = [{**cut, "segment": "a", "x": 1}, {**cut, "segment": "b", "x": 2}]
+    told = reasons({}, *few, {**cut, "segment": "c", "n": 500, "x": 40}, {**cut, "segment": "d", "n": 800, "x": 57})
+    assert told == [None, SMALL_CELL, SMALL_CELL, COMPLEMENT, None]
+
+
+def test_a_complement_is_absent_for_conversion_and_value_alike() -> None:
+    cells = [
+        {"segment": "a", "n": 100, "x": 3},
+        {"segment": "b", "n": 200, "x": 37},
+        {"segment": "c", "n": 700, "x": 60},
+    ]
+    conversion = [{"segment_kind": "device", **cell} for cell in cells]
+    value = [{**cell, "metric": "value", "top": 99.0 if cell["segment"] == "c" else 1.0} for cell in conversion]
+    assert reasons(*conversion, *value) == [SMALL_CELL, COMPLEMENT, None, SMALL_CELL, COMPLEMENT, ONE_GIFT]
+
+
 def test_no_figure_of_the_extract_names_a_reader_or_a_single_gift(publisher: TestPublisher, tmp_path: Path) -> None:
     land_readers(publisher)
     publisher.land("appeal_events", [appeal_event("10-05 12:00", f"t{number}", device="tablet") for number in range(9)])
