@@ -311,7 +311,7 @@ def table_sizes(path: Path) -> list[tuple[str, int]]:
 
 
 def open_database(path: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection that sees the published database as its own tables, read-only, and can write nowhere.
+    """Return a connection that sees the published database as its own tables, read-only.
 
     The file is attached, not opened: an open connection would hand the edition it saw first to every later one of the
     same process.

@@ -1,4 +1,4 @@
--- What was known at the end of a day: the edition in force then, and its verdicts: as_of(DATE '2026-10-20').
+-- The verdicts of the newest edition that had counted no day after the one given: as_of(DATE '2026-10-20').
 CREATE MACRO as_of(day) AS TABLE
 SELECT
     e.edition,
