@@ -15,7 +15,7 @@ help:
 	@echo "make bench   speed and memory at size, as ratios (some minutes; EVENTS=N for other sizes)"
 	@echo "make bench-short  the same in a minute on a small month, beside the ratios recorded before; CI runs it"
 	@echo "make chaos   kill runs and the daemon at every stage, fill the disk; the next run must mend it (some minutes)"
-	@echo "make other-duckdb  a second DuckDB, with which tests read the published file, and one that is too old"
+	@echo "make other-duckdb  a second DuckDB, with which tests read the published file, one that is too old, and the command-line client"
 	@echo "make translations  write new messages of the code into every language's file"
 	@echo "make wording the model of wording on an archive of headline tests (ARCHIVE=FILE)"
 	@echo "make lowest  a short set of tests on the lowest versions that are allowed (some minutes; needs uv)"
@@ -93,7 +93,11 @@ lowest:
 .venv/duckdb-%: | .venv/.installed
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --target $@ "duckdb==$*.*"; \
 		else $(PYTHON) -m pip install --quiet --target $@ "duckdb==$*.*"; fi
-other-duckdb: .venv/duckdb-1.5 .venv/duckdb-1.4
+# The command-line client is a package of its own; it stands apart from what Askwell runs on.
+.venv/duckdb-cli: | .venv/.installed
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --target $@ duckdb-cli; \
+		else $(PYTHON) -m pip install --quiet --target $@ duckdb-cli; fi
+other-duckdb: .venv/duckdb-1.5 .venv/duckdb-1.4 .venv/duckdb-cli
 
 translations: .venv/.installed-dev
 	@$(BIN)/python -m dashboards.translations

@@ -34,6 +34,8 @@ from tests.wording_builders import simulated_past
 OTHER_DUCKDB = ROOT / ".venv" / "duckdb-1.5"
 #: One that is too old for the file, made by the same command.
 OLD_DUCKDB = ROOT / ".venv" / "duckdb-1.4"
+#: DuckDB's command-line client, made by the same command.
+CLIENT = ROOT / ".venv" / "duckdb-cli" / "duckdb_cli" / "duckdb"
 
 
 def published(publisher: TestPublisher, now: datetime = NOW) -> Path:
@@ -288,6 +290,29 @@ def test_the_other_duckdb_gives_the_same_answers(made: TestPublisher, tmp_path: 
     assert answers[0][1:] == answers[1][1:]
 
 
+def test_the_command_line_client_answers_from_any_folder_while_the_pipeline_publishes(
+    publisher: TestPublisher, tmp_path: Path
+) -> None:
+    if not CLIENT.exists():
+        pytest.skip("no command-line client here; `make other-duckdb` makes it")
+    land_readers(publisher, 60)
+    file = published(publisher)
+    asked = "SELECT count(*) FROM appeal_events; SELECT n FROM lift('thanks', metric := 'conversion');"
+    client = [str(CLIENT), "-readonly", "-csv", "-noheader", str(file)]
+    with subprocess.Popen(client, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as kept_open:
+        assert kept_open.stdin is not None
+        assert kept_open.stdout is not None
+        kept_open.stdin.write("SELECT max(edition) FROM editions;\n")
+        kept_open.stdin.flush()
+        assert kept_open.stdout.readline().strip() == "1"
+        publisher.land("appeal_events", [appeal_event("10-28 12:00", "late", "thanks")])
+        published(publisher)
+        older, _ = kept_open.communicate(asked)
+    newer = subprocess.run([*client, asked], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert older.split() == ["62", "30"], "what is open stays a whole edition"
+    assert newer.split() == ["63", "31"]
+
+
 def test_a_duckdb_that_is_too_old_is_refused_by_itself_and_by_us_in_a_sentence(made: TestPublisher) -> None:
     if not OLD_DUCKDB.is_dir():
         pytest.skip("no old DuckDB here; `make other-duckdb` makes it")
@@ -433,6 +458,26 @@ def test_a_macro_answers_for_many_experiments_whatever_the_caller_calls_them(
 def test_compare_refuses_a_metric_that_readers_do_not_have(database: duckdb.DuckDBPyConnection) -> None:
     with pytest.raises(duckdb.Error, match="metric must be conversion, value, value_uncapped or value_annualised"):
         database.sql("FROM compare('thanks', metric := 'clicks')").fetchall()
+
+
+def test_lift_says_the_range_of_a_registered_end_where_there_is_one(publisher: TestPublisher) -> None:
+    publisher.register(more='primary_metric = "conversion"\nguarantee = "planned"\nplanned_information = 40.0')
+    land_readers(publisher)
+    with open_database(published(publisher)) as database:
+        (found,) = rows(database, "FROM lift('thanks', metric := 'conversion')")
+        (told,) = rows(
+            database,
+            "FROM estimates WHERE metric = 'conversion' AND basis = 'exposed' AND segment_kind = 'all' "
+            "QUALIFY as_of = max(as_of) OVER ()",
+        )
+        assert (found["low"], found["high"], found["guarantee"]) == (
+            told["planned_low"],
+            told["planned_high"],
+            "planned",
+        )
+        assert found["low"] != told["anytime_low"]
+        (other,) = rows(database, "FROM lift('thanks', metric := 'value')")
+        assert other["guarantee"] == "anytime"
 
 
 def test_the_short_macros_repeat_the_tables(database: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,4 @@
--- Lift of each variant over the control on the last day, with the range that holds however often one looks: lift('thanks', metric := 'conversion').
+-- Lift of each variant over the control on the last day, with the range that the report says (however often one looks, or up to a registered end): lift('thanks', metric := 'conversion').
 CREATE MACRO lift(experiment, metric := 'value') AS TABLE
 SELECT
     e.variant_id,
@@ -6,8 +6,9 @@ SELECT
     e.n,
     e.x,
     e.lift,
-    e.anytime_low AS low,
-    e.anytime_high AS high,
+    CASE WHEN e.planned_sign IS NULL THEN e.anytime_low ELSE e.planned_low END AS low,
+    CASE WHEN e.planned_sign IS NULL THEN e.anytime_high ELSE e.planned_high END AS high,
+    CASE WHEN e.planned_sign IS NULL THEN 'anytime' ELSE 'planned' END AS guarantee,
     e.e_value,
     e.chance_better,
     e.reason,
