@@ -102,7 +102,7 @@ SOMEBODY = ("appeal_events", appeal_event("10-01 09:00", "first", "thanks"))
 
 @pytest.fixture
 def counted_some(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Recount]]:
-    """The experiments that were to be counted by some of their readers alone, pass by pass."""
+    """The experiments that were to be counted by some of their readers alone, pass by pass, however few rows that spares."""
     groups: list[Sequence[Recount]] = []
     whole = DuckDBEngine.recount
 
@@ -111,12 +111,13 @@ def counted_some(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Recount]]:
         return whole(engine, group)
 
     monkeypatch.setattr(DuckDBEngine, "recount", counted_too)
+    monkeypatch.setattr(recounting, "_WORTH", -(2**63))
     return groups
 
 
 @pytest.fixture
 def always_some(counted_some: list[Sequence[Recount]], monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Recount]]:
-    """The same, where that is done wherever it is possible, however few rows there are."""
+    """The same, where that is done wherever it is possible, however many rows changed."""
     monkeypatch.setenv("ASKWELL_HASH_KEY", "the same for every publisher of the test")
     monkeypatch.setattr(recounting, "_SHARE", 1e9)
     return counted_some
@@ -181,3 +182,20 @@ def test_a_late_row_touches_the_cohort_of_its_reader_and_no_other(
     added = after.join(before, on=after.columns, how="anti", nulls_equal=True)
     assert added["first_day"].to_list() == [date(2026, 10, 4)]
     assert after.height == before.height + 1
+
+
+def test_a_small_test_is_counted_whole_since_that_is_less_work(
+    publisher: TestPublisher, counted_some: list[Sequence[Recount]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recounting, "_WORTH", 14)
+    publisher.register()
+    days = range(1, 15)
+    land(publisher, [("appeal_events", appeal_event(f"10-{day:02} 12:00", f"r{day}", "thanks")) for day in days])
+    publisher.statistics(as_of=RUNS[-1])
+    land(publisher, [("appeal_events", appeal_event("10-04 22:00", "late", "current"))])
+    publisher.statistics(as_of=RUNS[-1])
+    assert counted_some == []
+    monkeypatch.setattr(recounting, "_WORTH", 10)
+    land(publisher, [("appeal_events", appeal_event("10-05 22:00", "later", "current"))])
+    publisher.statistics(as_of=RUNS[-1])
+    assert len(counted_some) == 1
