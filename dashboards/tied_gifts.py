@@ -15,10 +15,10 @@ from dashboards.translations import marked
 #: What each route is called, those that tie a gift first.
 _ROUTES: Mapping[str, str] = {
     "field": marked("The form names the reader's wording"),
-    "click": marked("The reader clicked the appeal first"),
+    "click": marked("The reader clicked first"),
     "reader": marked("The same reader id"),
     "other_field": marked("The same reader id; the form names another wording"),
-    "no_reader": marked("Not tied: the gift names no reader"),
+    "no_reader": marked("Not tied: no reader is named"),
     "not_exposed": marked("Not tied: the reader was never asked"),
     "outside_window": marked("Not tied: outside the reader's window"),
 }
@@ -39,7 +39,7 @@ def tied_gifts(reading: Reading, spoken: Voice) -> Table | None:
         return Cell(f"{spoken.count(count)} ({spoken.part(count / total)})" if total else say("none"))
 
     return Table(
-        say("Settled gifts by what ties them to a wording"),
+        say("Settled {gifts} by what ties them to a wording", gifts=spoken.words.gifts),
         (
             Column(say("Route")),
             *(Column(f"{arm.letter} {plain(arm.variant.label, 28)}", "", "number") for arm in reading.arms),
@@ -51,5 +51,5 @@ def tied_gifts(reading: Reading, spoken: Voice) -> Table | None:
             )
             for route in routes
         ),
-        summary=say("How gifts are tied to a wording"),
+        summary=say("How {gifts} are tied to a wording", gifts=spoken.words.gifts),
     )

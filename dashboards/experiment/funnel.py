@@ -15,12 +15,14 @@ from dashboards.reading import Reading
 
 #: Steps of which each is a share of the one before; the others are a share of the nearest of these before them.
 _CHAIN = ("eligible", "inserted", "viewed", "clicked", "checkout_started", "contributed")
-_PAYWALL_CHAIN = ("eligible", "inserted", "viewed", "blocked", "clicked", "checkout_started", "contributed")
+
+#: A paywall blocks once it is in the page; whether it came into view is counted of those whom it blocked.
+_PAYWALL_CHAIN = ("eligible", "inserted", "blocked", "viewed", "clicked", "checkout_started", "contributed")
 _ORDER = (
     "eligible",
     "inserted",
-    "viewed",
     "blocked",
+    "viewed",
     "expanded",
     "dismissed",
     "clicked",
@@ -38,7 +40,7 @@ def funnel_section(reading: Reading, spoken: Voice) -> Section | None:
     counts = {(row["step"], row["variant_id"]): row["readers"] for row in frame.to_dicts()}
     present = [step for step in _ORDER if any(counts.get((step, arm.id)) for arm in reading.arms)]
     if not present:
-        none = spoken.say("No appeal events have arrived for this test yet.")
+        none = spoken.say("No events have arrived for this test yet.")
         return Section("funnel", spoken.say("Step by step"), (Sentences((none,)),))
     chain = _PAYWALL_CHAIN if spoken.surface == "paywall" else _CHAIN
     base_of: dict[str, str | None] = {}

@@ -15,7 +15,7 @@ from dashboards.reading import Reading
 from dashboards.theme import Arm
 
 #: Steps that a difference is split over, where both wordings have readers at them.
-_SPLIT_CHAIN = ("viewed", "blocked", "clicked", "checkout_started")
+_SPLIT_CHAIN = ("blocked", "viewed", "clicked", "checkout_started")
 
 
 def lift_section(reading: Reading, spoken: Voice) -> Section | None:

@@ -67,7 +67,8 @@ def segments_section(reading: Reading, spoken: Voice) -> Section | None:
         id="groups",
         heading=say("Who it works for"),
         lead=say(
-            "Groups fixed at a reader's first appeal. Exploratory: some group always looks better than another by chance, so what to expect is drawn towards the others where there are four groups or more."
+            "Groups fixed at {first_appeal}. Exploratory: some group always looks better than another by chance, so what to expect is drawn towards the others where there are four groups or more.",
+            first_appeal=spoken.words.first_appeal,
         ),
         blocks=(
             Table(say("Difference by group of readers"), columns, tuple(rows)),

@@ -36,7 +36,7 @@ _CHECKS: Mapping[str, tuple[str, str]] = {
     "contamination_by_variant": (marked("Readers of two wordings, evenly spread"), marked("readers changed wording unevenly")),
     "left_out_by_variant": (marked("Readers left out, evenly spread"), marked("readers were left out unevenly")),
     "late_assignment": (marked("Split as planned on every day"), marked("readers were not split as planned on some day")),
-    "untied_gifts": (marked("Gifts tied alike"), marked("gifts of one wording are tied to readers less often")),
+    "untied_gifts": (marked("Tied to readers alike"), marked("{gifts} of one wording are tied to readers less often")),
     "denominator": (marked("Seen alike"), marked("the wordings were not seen equally often")),
     "basis_agreement": (marked("Both ways to count agree"), marked("the two ways to count readers disagree")),
     "cap_agreement": (marked("Same sign with and without the cap"), marked("the cap turns the result round")),
@@ -67,7 +67,7 @@ def _check(code: str, rows: Sequence[Row], reading: Reading, spoken: Voice) -> C
     status = min((str(row["status"]) for row in rows), key=_severity)
     worst = [row for row in rows if row["status"] == status]
     if code in _CHECKS:
-        name, short = (spoken.say(text) for text in _CHECKS[code])
+        name, short = (spoken.say(text, gifts=spoken.words.gifts) for text in _CHECKS[code])
     else:
         name, short = sentence(plain(code.replace("_", " "))).rstrip("."), spoken.say("a trust check failed")
     if status == "not_applicable":
@@ -237,7 +237,7 @@ def _before_sentence(findings: Sequence[_Finding]) -> str | None:
 
 
 def _untied_sentence(findings: Sequence[_Finding]) -> str | None:
-    say = findings[0].spoken.say
+    say, gifts = findings[0].spoken.say, findings[0].spoken.words.gifts
     shares = "; ".join(
         say(
             "{share} under {wording} and {control} under the current wording",
@@ -248,9 +248,11 @@ def _untied_sentence(findings: Sequence[_Finding]) -> str | None:
         for item in findings
     )
     if findings[0].status == "pass":
-        return say("The share of gifts tied to nobody is alike: {shares}.", shares=shares)
+        return say("The share of {gifts} tied to nobody is alike: {shares}.", gifts=gifts, shares=shares)
     return say(
-        "The share of gifts tied to nobody differs: {shares}. What they gave is missing unevenly.", shares=shares
+        "The share of {gifts} tied to nobody differs: {shares}. What they brought in is missing unevenly.",
+        gifts=gifts,
+        shares=shares,
     )
 
 

@@ -308,7 +308,7 @@ class _Verdict:
             ), say("Keep asking until it is clear: {metrics}.", metrics=self.spoken.listed(said))
         if "cap_turns_sign" in codes:
             return (
-                (say("A few large gifts decide this test so far"),),
+                (say("A few large {gifts} decide this test so far", gifts=self.spoken.words.gifts),),
                 say("Keep asking. With the cap and without it the difference points different ways, so no wording is used yet."),
             )  # fmt: skip
         return None

@@ -59,6 +59,9 @@ def prediction_section(known: WordingResult, spoken: Voice) -> Section:
 
 
 def _why_not(row: Row, spoken: Voice) -> str:
+    judged = number(row, "judged_tests")
+    if row["reason"] not in ("no_dates", "no_traits") and not judged:
+        return spoken.say("No later test could judge so far; thirty are needed.")
     reason = {
         "no_dates": spoken.say("No test has a day on which it ended, so that none is later than another."),
         "no_traits": spoken.say("No trait could be learned from the earlier tests."),
@@ -66,7 +69,7 @@ def _why_not(row: Row, spoken: Voice) -> str:
     return reason or spoken.say_n(
         "Only {count} later test could judge so far; thirty are needed.",
         "Only {count} later tests could judge so far; thirty are needed.",
-        number(row, "judged_tests"),
+        judged,
     )
 
 

@@ -50,17 +50,28 @@ def unknown_section(known: WordingResult, spoken: Voice) -> Section | None:
     unknown = known.effects.filter(outcome="conversion", status="unknown").sort("tests_varying", descending=True)
     if unknown.is_empty():
         return None
+    why = [say(_REASONS.get(str(reason), _REASONS["too_few_tests"])) for reason in unknown["reason"]]
+    is_one = len(set(why)) == 1
     rows = tuple(
         TableRow(
             Cell(trait_name(row, spoken), plain(say(str(row["meaning"])), 200)),
-            (Cell(say(_REASONS.get(str(row["reason"]), _REASONS["too_few_tests"]))), Cell(spoken.count(row["tests_seen"])), Cell(spoken.count(row["tests_varying"]))),
+            (*([] if is_one else [Cell(reason)]), Cell(spoken.count(row["tests_seen"])), Cell(spoken.count(row["tests_varying"]))),
         )
-        for row in unknown.iter_rows(named=True)
+        for row, reason in zip(unknown.iter_rows(named=True), why, strict=True)
     )  # fmt: skip
+    columns = (
+        Column(say("Trait")),
+        *([] if is_one else [Column(say("Why"))]),
+        Column(say("Tests that had it"), "", "number"),
+        Column(say("Tests that varied it"), "", "number"),
+    )
+    blocks: list[Block] = [Table(say("Traits without an effect"), columns, rows)]
+    if is_one:
+        blocks.insert(0, Sentences((say("Of each of these: {reason}.", reason=why[0]),)))
     return Section(
         "unknown",
         say("Not tested enough to say"),
-        (Table(say("Traits without an effect"), (Column(say("Trait")), Column(say("Why")), Column(say("Tests that had it"), "", "number"), Column(say("Tests that varied it"), "", "number")), rows),),
+        tuple(blocks),
         lead=say("A test that varies one of these alone would teach most. askwell wording draft.txt says which, for a text of yours."),
         queries=(query(say("Every trait without an effect"), "wording_effects", known, "outcome = 'conversion' AND status = 'unknown'"),),
     )  # fmt: skip

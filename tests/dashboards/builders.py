@@ -426,6 +426,7 @@ def _funnel(story: Story, day: date | None) -> list[dict[str, object]]:
             shares = {
                 "inserted": 1.0,
                 "blocked": 0.97,
+                "viewed": 0.74,
                 "clicked": 0.061 * (1 + 0.04 * index),
                 "checkout_started": 0.0193,
             }

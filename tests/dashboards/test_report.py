@@ -95,6 +95,15 @@ def test_a_paywall_page_never_speaks_of_gifts() -> None:
     assert "subscribers" in said
 
 
+def test_a_paywall_blocks_before_it_is_seen_so_no_step_is_more_than_the_one_before() -> None:
+    rows = table(experiment_report(tell(builders.PAYWALL)), "funnel").rows
+    steps = [row.head.text for row in rows]
+    assert steps.index("Were blocked") < steps.index("Saw the paywall") < steps.index("Clicked")
+    shares = [cell.note for row in rows for cell in row.cells if cell.note]
+    assert shares
+    assert all(float(share.removesuffix("%")) <= 100 for share in shares)
+
+
 def test_a_failed_check_stands_first_and_a_banner_above_everything() -> None:
     page = experiment_report(tell(builders.FIX_FIRST))
     (lines,) = [block for block in section(page, "trust").blocks if isinstance(block, Lines)]
@@ -161,7 +170,7 @@ def test_who_is_counted_is_told_with_each_rule_turned_round() -> None:
     assert [row.head.text for row in marked.rows] == ["Subscribed or gave before", "Crawlers"]
     assert [row.head.note.partition(" · ")[2] for row in marked.rows] == ["counted", "left out"]
     assert all(cell.text != "Not known" for row in marked.rows for cell in row.cells)
-    assert [row.head.text for row in tied.rows][-1] == "Not tied: the gift names no reader"
+    assert [row.head.text for row in tied.rows][-1] == "Not tied: no reader is named"
     assert any("Exposures without a reader's id" in text for text in texts_of(counted))
 
 
