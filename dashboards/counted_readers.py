@@ -9,7 +9,7 @@ import polars as pl
 from analysis.reader_rules import flipped
 from dashboards.blocks import Cell, Column, Query, Section, Sentences, Table, TableRow
 from dashboards.phrasing.voice import Voice
-from dashboards.phrasing.words import plain, reason_words, sentence
+from dashboards.phrasing.words import capital, plain, reason_words, sentence
 from dashboards.reading import Comparison, Reading, Row
 from dashboards.tied_gifts import tied_gifts
 from dashboards.translations import marked
@@ -19,7 +19,7 @@ _MARKS: Mapping[str, str] = {
     "several_variants": marked("Met more than one wording"),
     "linked_variants": marked("Met different wordings on linked devices"),
     "overlap": marked("Met another test on the same article"),
-    "already_giving": marked("Subscribed or gave before"),
+    "already_giving": marked("Paid before"),
     "employees": marked("Employees"),
     "crawlers": marked("Crawlers"),
     "too_fast": marked("Faster than people read"),
@@ -56,7 +56,12 @@ def counted_readers(reading: Reading, spoken: Voice) -> Section | None:
         ),
         (
             tied_gifts(reading, spoken),
-            (Query(say("Gifts by wording and route"), f"FROM tied_gifts WHERE {today}"),),
+            (
+                Query(
+                    say("{gifts} by wording and route", gifts=capital(spoken.words.gifts)),
+                    f"FROM tied_gifts WHERE {today}",
+                ),
+            ),
         ),
     )
     blocks = tuple(block for block, _ in told if block is not None)

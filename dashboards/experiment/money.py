@@ -179,6 +179,6 @@ def _value_rule(reading: Reading, spoken: Voice) -> str:
         cap = spoken.money(result.cap_minor, digits=0)
         counts += " " + spoken.say("At most {money} is counted for one reader.", money=cap)
     is_description = spoken.say(
-        "{amount} is a description: it is not compared, since the wording chooses who gives.", amount=words.amount
+        "{amount} is a description: it is not compared, since the wording chooses who pays.", amount=words.amount
     )
     return f"{counts} {is_description}"

@@ -67,7 +67,7 @@ def unknown_section(known: WordingResult, spoken: Voice) -> Section | None:
     )
     blocks: list[Block] = [Table(say("Traits without an effect"), columns, rows)]
     if is_one:
-        blocks.insert(0, Sentences((say("Of each of these: {reason}.", reason=why[0]),)))
+        blocks.append(Sentences((say("Of each of these: {reason}.", reason=why[0]),)))
     return Section(
         "unknown",
         say("Not tested enough to say"),

@@ -251,7 +251,15 @@ def test_a_paywall_speaks_of_subscribers_and_blocked_readers_not_of_gifts() -> N
 
 
 @pytest.mark.parametrize(
-    "file", sorted({*PAGES.glob("experiment/*.py"), *PAGES.glob("phrasing/*.py"), PAGES / "tied_gifts.py"})
+    "file",
+    sorted(
+        {
+            *PAGES.glob("experiment/*.py"),
+            *PAGES.glob("phrasing/*.py"),
+            PAGES / "tied_gifts.py",
+            PAGES / "counted_readers.py",
+        }
+    ),
 )
 def test_words_of_one_surface_stand_in_the_vocabulary_alone(file: Path) -> None:
     """A page of a paywall says neither gift nor appeal: a fixed sentence that does would stand on it some day."""

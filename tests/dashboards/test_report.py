@@ -167,7 +167,7 @@ def test_every_section_with_numbers_names_the_query_that_rebuilds_them() -> None
 def test_who_is_counted_is_told_with_each_rule_turned_round() -> None:
     counted = section(experiment_report(tell(builders.PROVEN)), "counted")
     marked, tied = (block for block in counted.blocks if isinstance(block, Table))
-    assert [row.head.text for row in marked.rows] == ["Subscribed or gave before", "Crawlers"]
+    assert [row.head.text for row in marked.rows] == ["Paid before", "Crawlers"]
     assert [row.head.note.partition(" · ")[2] for row in marked.rows] == ["counted", "left out"]
     assert all(cell.text != "Not known" for row in marked.rows for cell in row.cells)
     assert [row.head.text for row in tied.rows][-1] == "Not tied: no reader is named"
