@@ -155,6 +155,18 @@ def seen(relation: str, microseconds: str, common: Common) -> str:
     return shown_as_persons(select, columns) if by_person and common.persons else select
 
 
+def by_last_day(counts: Sequence[Count]) -> list[list[Count]]:
+    """Experiments that are counted up to the same day, which alone can share what is read.
+
+    A failure or a renewal says something of a payment on an earlier day: one that came after the last counted day of a test
+    must not reach it through the rows of another.
+    """
+    found: dict[date, list[Count]] = {}
+    for one in counts:
+        found.setdefault(one.counted_to, []).append(one)
+    return list(found.values())
+
+
 def key_ranges(count: int) -> list[tuple[int, int]]:
     """Split the signed 64-bit space evenly."""
     count = max(1, count)

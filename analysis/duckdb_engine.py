@@ -17,6 +17,7 @@ from analysis.cohorts import (
     Count,
     added_up,
     bounds,
+    by_last_day,
     key_ranges,
     parameters,
     seen,
@@ -45,23 +46,24 @@ class DuckDBEngine:
         self._common = common
 
     def batches(self, counts: Sequence[Count]) -> Iterator[Sequence[Count]]:
-        """A pass has readers enough to be worth reading files for, and not too many."""
+        """A pass has one last day, readers enough to be worth reading files for, and not too many."""
         read_parts(self._connection, "daily_exposures", together(counts, "daily_exposures"))
         rows = dict(
             self._connection.execute(
                 "SELECT experiment_id, count(*) FROM daily_exposures GROUP BY experiment_id"
             ).fetchall()
         )
-        batch: list[Count] = []
-        held = 0
-        for one in counts:
-            own = rows.get(one.experiment.id, 0)
-            if batch and held + own > READERS_PER_RANGE:
-                yield batch
-                batch, held = [], 0
-            batch.append(one)
-            held += own
-        yield batch
+        for alike in by_last_day(counts):
+            batch: list[Count] = []
+            held = 0
+            for one in alike:
+                own = rows.get(one.experiment.id, 0)
+                if batch and held + own > READERS_PER_RANGE:
+                    yield batch
+                    batch, held = [], 0
+                batch.append(one)
+                held += own
+            yield batch
 
     def count(self, batch: Sequence[Count]) -> dict[str, pl.DataFrame]:
         """The tables of `COHORT_TABLES`; ranges of readers add up because readers do."""

@@ -31,6 +31,7 @@ from analysis.cohorts import (
     Count,
     added_up,
     bounds,
+    by_last_day,
     parameters,
     seen,
     together,
@@ -224,8 +225,8 @@ class SparkEngine:
         self._files = PartFiles(session, common.settings)
 
     def batches(self, counts: Sequence[Count]) -> Iterator[Sequence[Count]]:
-        """One batch."""
-        yield counts
+        """One batch a last counted day."""
+        yield from by_last_day(counts)
 
     def count(self, batch: Sequence[Count]) -> dict[str, pl.DataFrame]:
         """The tables of `COHORT_TABLES`, as on DuckDB.

@@ -199,3 +199,25 @@ def test_a_small_test_is_counted_whole_since_that_is_less_work(
     land(publisher, [("appeal_events", appeal_event("10-05 22:00", "later", "current"))])
     publisher.statistics(as_of=RUNS[-1])
     assert len(counted_some) == 1
+
+
+def test_a_failure_after_the_last_counted_day_is_not_seen_through_a_longer_test(tmp_path: Path) -> None:
+    """A test that is over reads no row after its last counted day, also where one that runs is counted with it."""
+
+    def cells(folder: Path, *, others: bool) -> dict[tuple[str, str], pl.DataFrame]:
+        made = TestPublisher(folder, settings_more=OUTCOMES)
+        made.register("thanks", planned_end="2026-10-12")
+        if others:
+            made.register("later", planned_end="2026-11-30")
+        land(made, [("appeal_events", appeal_event("10-02 12:00", "r1", "thanks"))])
+        land(made, [("appeal_events", appeal_event("10-02 12:00", "r1", "thanks", experiment_id="later"))])
+        land(made, [("contributions", gift("10-03 12:00", "r1", 2000, contribution_id="g1"))])
+        failed = gift("10-24 12:00", None, 0, contribution_id="g1", status="failed", version=2)
+        land(made, [("contributions", failed)])
+        made.statistics(as_of=date(2026, 10, 25))
+        return {key: frame for key, frame in counted(made).items() if key[1] == "thanks"}
+
+    alone, together = cells(tmp_path / "alone", others=False), cells(tmp_path / "together", others=True)
+    assert alone["outcome_changes", "thanks"].height
+    for key, frame in alone.items():
+        assert_frame_equal(together[key], frame)
