@@ -264,7 +264,7 @@ def test_a_run_on_a_cluster_of_two_workers_writes_the_parts_that_duckdb_writes(
 
     before = parts()
     monkeypatch.setattr("analysis.outcomes.DEFINITIONS", 99)  # nothing counts as computed already
-    monkeypatch.setattr("analysis.outcomes.DuckDBEngine", None)
+    monkeypatch.setattr("analysis.outcomes.DuckDBEngine", type("NotHere", (), {}))
     on_spark.statistics()
     after = parts()
     assert before.keys() == after.keys()
