@@ -428,7 +428,7 @@ class _Verdict:
                 number=number_word(more, self.spoken),
             )
             why = f"{why} {capital(also)}"
-        return forms, why, say("Find the cause and repair it. The figures below are shown, the verdict is not.")
+        return forms, why, say("Find the cause and repair it. The figures are shown, the verdict is not.")
 
     def _unknown(self) -> tuple[Sequence[str], str, str]:
         say = self.spoken.say
