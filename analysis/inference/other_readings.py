@@ -342,7 +342,8 @@ def _exploratory(today: pl.DataFrame, metrics: Mapping[str, Metric]) -> list[pl.
 
 def _told(rows: pl.DataFrame, name: str, holds_for: str, *, looks: str) -> pl.DataFrame:
     kept = [*_DAY, "metric", "variant_id", "control_id", "level", "reason", *(["p"] if "p" in rows.columns else [])]
-    return rows.select(*kept, estimate=pl.col("lift")).with_columns(
+    # Where no range can be given the estimate may be what one reader gave, and stays in kept editions after an erasure.
+    return rows.select(*kept, estimate=pl.when(pl.col("reason").is_null()).then("lift")).with_columns(
         method=pl.lit(name), scale=pl.lit("lift"), holds_for=pl.lit(holds_for), looks=pl.lit(looks)
     )
 

@@ -138,6 +138,17 @@ def test_what_cannot_be_read_says_why() -> None:
     assert few["fieller"]["reason"] == "too_few_gifts"
 
 
+def test_a_correction_tells_no_lift_that_may_be_one_readers_gift() -> None:
+    one = [row("a", 100, 1), row("b", 100, 1), row("c", 100, 1), *(money(v, 100, 1, 9e3, 81e6) for v in "abc")]
+    table, registered = statistics(one), plan(primary_metric="value")
+    estimates = estimate(table, registered, split({"a": 1, "b": 1, "c": 1}))
+    assert estimates.filter(pl.col("metric") == "value")["lift"].null_count() == 0
+    told = other_readings(table, estimates, registered, split({"a": 1, "b": 1, "c": 1}))
+    absent = told.filter(pl.col("metric") == "value", pl.col("reason").is_not_null())
+    assert absent.height
+    assert absent["estimate"].null_count() == absent.height
+
+
 def test_a_notebook_reads_one_comparison_by_name() -> None:
     sides = sides_of((*A, A[1], A[1]), (*B, B[1], B[1]))
     ratio, difference = read("score_ratio", sides), read("newcombe", sides, level=0.9)
