@@ -47,6 +47,10 @@ def _mapped(columns: Sequence[str]) -> dict[str, str]:
         ours, sign, theirs = pair.partition("=")
         if not (ours.strip() and sign and theirs.strip()):
             raise typer.BadParameter(f"--columns {pair!r}: give pairs such as test_id=Test,readers=Seen")
+        if ours.strip() in mapped:
+            raise typer.BadParameter(
+                f"--columns names {ours.strip()!r} twice: give each of our columns one of the file"
+            )
         mapped[ours.strip()] = theirs.strip()
     return mapped
 

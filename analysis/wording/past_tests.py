@@ -48,13 +48,17 @@ PAST_ARMS_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
 SET_ASIDE = {
     "no_test": "without a test",
     "no_count": "without a count of readers or conversions",
-    "not_a_count": "with a count that is no whole number, or no readers",
+    "not_a_count": "with a count that is no whole number as 1000 (1,000 is none), or no readers",
+    "no_day": "with a day that cannot be read (it is needed as 2020-12-31)",
+    "no_number": "with a value or lowest amount that is no number (it is needed as 1234.50)",
     "more_conversions_than_readers": "with more conversions than readers",
     "hardly_ran": "of arms that hardly ran (100 impressions or fewer)",
 }
 
 _NEEDED = ("test_id", "readers", "conversions")
 _GIVEN = tuple(name for name in PAST_ARMS_SCHEMA if name not in ("scaled_by", "is_split_broken"))
+_COUNTS = ("readers", "conversions")
+_MONEY = ("value", "lowest_amount")
 _TEXTS = ("headline", "body", "highlight", "button")
 _UPWORTHY = frozenset({"clickability_test_id", "headline", "impressions", "clicks"})
 _WIKIMEDIA = frozenset({"test_id", "arm", "impressions", "donations", "amount"})
@@ -98,8 +102,7 @@ def read_past_tests(path: Path, columns: Mapping[str, str] | None = None) -> Pas
             where the file has it. None or empty: a known shape, or our names.
 
     Raises:
-        TableError: the file cannot be read, a column that is needed is missing, named twice or not known, or no row can be
-            used.
+        TableError: the file cannot be read, a column that is needed is missing, one is not known, or no row can be used.
     """
     table = open_table(path)
     has = table.collect_schema().names()
@@ -129,6 +132,7 @@ def _upworthy(table: pl.LazyFrame, has: list[str]) -> pl.LazyFrame:
         ended=pl.date(week // 100, 1, 1) + pl.duration(days=7 * (week % 100)),
         readers=pl.col("impressions").cast(pl.Float64, strict=False),
         conversions=pl.col("clicks").cast(pl.Float64, strict=False),
+        unread=_first_unread({"not_a_count": _unread_number("impressions") | _unread_number("clicks")}),
         is_hardly_run=pl.col("impressions").cast(pl.Float64, strict=False) <= _HARDLY_RAN,
     )
 
@@ -147,6 +151,16 @@ def _wikimedia(table: pl.LazyFrame, has: list[str]) -> pl.LazyFrame:
         readers=readers,
         conversions=number["donations"],
         value=value,
+        unread=_first_unread(
+            {
+                "not_a_count": pl.any_horizontal(
+                    _unread_number(name) for name in ("impressions", "lp_views", "donations") if name in has
+                ),
+                "no_number": pl.any_horizontal(
+                    _unread_number(name) for name in ("amount_capped", "amount") if name in has
+                ),
+            }
+        ),
         currency=pl.col("currency") if "currency" in has else pl.lit(None, dtype=pl.String),
     )
 
@@ -164,17 +178,44 @@ def _named(path: Path, table: pl.LazyFrame, has: list[str], columns: dict[str, s
         raise TableError(
             f"{path}: say which column is {', '.join(lacking)}, as in --columns {lacking[0]}=NAME; it has {', '.join(has)}."
         )
-    casts = {"ended": pl.Date, "readers": pl.Float64, "conversions": pl.Float64, "value": pl.Float64}
-    casts["lowest_amount"] = pl.Float64
     picked = []
     for name, column in chosen.items():
-        source = pl.col(column)
         if name == "ended":
-            source = source.cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+            source = _day(column)
+        elif name in (*_COUNTS, *_MONEY):
+            source = _number(column)
         else:
-            source = source.cast(casts.get(name, pl.String), strict=False)
+            source = pl.col(column).cast(pl.String)
         picked.append(source.alias(name))
-    return table.select(*picked)
+    unread = {
+        "not_a_count": pl.any_horizontal(_unread_number(chosen[name]) for name in _COUNTS),
+        "no_day": _is_unread(chosen["ended"], _day(chosen["ended"])) if "ended" in chosen else pl.lit(False),
+        "no_number": pl.any_horizontal(
+            pl.lit(False), *(_unread_number(chosen[name]) for name in _MONEY if name in chosen)
+        ),
+    }
+    return table.select(*picked, unread=_first_unread(unread))
+
+
+def _day(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.strip_chars().str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+
+
+def _number(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Float64, strict=False)
+
+
+def _unread_number(column: str) -> pl.Expr:
+    return _is_unread(column, _number(column))
+
+
+def _is_unread(column: str, read: pl.Expr) -> pl.Expr:
+    """Whether something stands there that could not be read: absent is another thing."""
+    return _text(column).is_not_null() & read.is_null()
+
+
+def _first_unread(unread: Mapping[str, pl.Expr]) -> pl.Expr:
+    return pl.coalesce(*(pl.when(is_unread).then(pl.lit(reason)) for reason, is_unread in unread.items()))
 
 
 def _read(rows: pl.DataFrame) -> PastTests:
@@ -193,6 +234,8 @@ def _read(rows: pl.DataFrame) -> PastTests:
         language=_text("language"),
         set_aside=pl.when(pl.col("test_id").is_null() | (pl.col("test_id") == ""))
         .then(pl.lit("no_test"))
+        .when(pl.col("unread").is_not_null())
+        .then(pl.col("unread"))
         .when(readers.is_null() | readers.is_nan() | conversions.is_null() | conversions.is_nan())
         .then(pl.lit("no_count"))
         .when(~is_count | (readers < 1) | (conversions < 0) | readers.is_infinite())

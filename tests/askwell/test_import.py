@@ -62,4 +62,17 @@ def test_mistakes_are_one_sentence(folder: Path) -> None:
         "import", "past.csv", "--columns", "test_id=test_id,readers=Seen", cwd=folder, leaves=1
     )
     assert "give pairs such as" in askwell("import", "past.csv", "--columns", "readers", cwd=folder, leaves=2)
+    twice = "test_id=test_id,test_id=readers"
+    assert "names 'test_id' twice" in askwell("import", "past.csv", "--columns", twice, cwd=folder, leaves=2)
     assert "--name" in askwell("import", "past.csv", "--name", "../x", cwd=folder, leaves=2)
+
+
+def test_a_day_that_cannot_be_read_is_told_with_the_form_it_needs(folder: Path) -> None:
+    (folder / "days.csv").write_text(
+        "test_id,ended,headline,readers,conversions\n"
+        "a,2020-12-31,Give today,10000,40\na,2020-12-31,Thank you,10010,52\na,31/12/2020,Help,10020,50\n",
+        encoding="utf-8",
+    )
+    said = askwell("import", "days.csv", cwd=folder)
+    assert "3 received = 2 used + 0 added to the same words of their test + 1 set aside" in said
+    assert "1 with a day that cannot be read (it is needed as 2020-12-31)" in said

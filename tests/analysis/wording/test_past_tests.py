@@ -66,9 +66,41 @@ def test_a_column_that_is_missing_or_unknown_is_refused_by_name(
 def test_rows_that_say_nothing_are_set_aside_by_their_reason(tmp_path: Path) -> None:
     rows = [",100,1", "a,,1", "a,100,x", "a,100,101", "a,0,0", "a,100,-1", "a,100.5,1", "a,inf,1", "a,100,2", "a,101,0"]
     found = read_past_tests(written(tmp_path, "test_id,readers,conversions\n" + "\n".join(rows) + "\n"))
-    assert found.set_aside == {"more_conversions_than_readers": 1, "no_count": 2, "no_test": 1, "not_a_count": 4}
+    assert found.set_aside == {"more_conversions_than_readers": 1, "no_count": 1, "no_test": 1, "not_a_count": 5}
     assert found.arms.height == 2
     assert adds_up(found)
+
+
+@pytest.mark.parametrize(
+    ("column", "given", "reason"),
+    [
+        ("ended", "31/12/2020", "no_day"),
+        ("ended", "2020-13-01", "no_day"),
+        ("value", "£410.50", "no_number"),
+        ("lowest_amount", "five", "no_number"),
+        ("readers", '"1,000"', "not_a_count"),
+        ("conversions", '"1,000"', "not_a_count"),
+    ],
+)
+def test_what_stands_there_and_cannot_be_read_is_no_absence(
+    tmp_path: Path, column: str, given: str, reason: str
+) -> None:
+    """A row that has nothing in a column that may be left out is used; one whose entry means nothing to us is told."""
+    sound = {"test_id": "a", "readers": "1000", "conversions": "3", "ended": " ", "value": "", "lowest_amount": ""}
+    rows = [sound, sound, sound | {column: given}]
+    lines = "".join(",".join(one[name] for name in sound) + "\n" for one in rows)
+    found = read_past_tests(written(tmp_path, ",".join(sound) + "\n" + lines))
+    assert found.set_aside == {reason: 1}
+    assert found.arms.height == 2
+    assert adds_up(found)
+
+
+def test_days_with_an_hour_are_days(tmp_path: Path) -> None:
+    path = tmp_path / "past.parquet"
+    pl.DataFrame(
+        {"test_id": ["a", "a"], "readers": [900, 901], "conversions": [1, 2], "ended": [date(2020, 12, 31)] * 2}
+    ).with_columns(pl.col("ended").cast(pl.Datetime)).write_parquet(path)
+    assert read_past_tests(path).arms["ended"].to_list() == [date(2020, 12, 31)] * 2
 
 
 def test_equal_words_of_a_test_are_one_arm_and_arms_without_words_stay_apart(tmp_path: Path) -> None:
