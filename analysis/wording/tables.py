@@ -46,10 +46,11 @@ WORDING_EFFECTS = ResultTable(
         "shrunk_se": (pl.Float64, "Its posterior standard deviation."),
         "alone_lift": (
             pl.Float64,
-            "Lift in the tests that varied it alone, from five on: the only one that may be called a cause.",
+            "Lift in the tests that varied it alone, from five on: may be called a cause where `alone_q` is 0.05 at most.",
         ),
         "alone_low": (pl.Float64, "Its lower 95 % limit, clustered by test."),
         "alone_high": (pl.Float64, "Its upper limit."),
+        "alone_q": (pl.Float64, "Its q-value over the traits that were varied alone (Benjamini & Hochberg 1995)."),
     },
 )
 

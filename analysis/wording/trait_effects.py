@@ -26,6 +26,9 @@ FEWEST_TESTS_VARYING = 5
 #: Tests that varied a trait alone from which they are estimated by themselves: only these may claim a cause.
 FEWEST_TESTS_ALONE = 5
 
+#: q-value up to which something is found: of a trait in the earlier tests, and of one that was varied alone.
+CLEAR_Q = 0.05
+
 #: Correlation inside tests from which two traits are named together.
 TOGETHER = 0.7
 
@@ -54,7 +57,7 @@ class Status(StrEnum):
     LEANING = "leaning"
     """q <= 0.20 over all tests, not confirmed."""
     CONTRADICTED = "contradicted"
-    """Found in earlier tests, and later tests alone say the opposite."""
+    """Found in earlier tests, and later tests alone say the opposite; or the tests that varied it alone do."""
     OPEN = "open"
     """Estimated, and nothing clear."""
     UNKNOWN = "unknown"
@@ -85,6 +88,7 @@ TRAIT_EFFECT_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "alone_lift": pl.Float64,
     "alone_low": pl.Float64,
     "alone_high": pl.Float64,
+    "alone_q": pl.Float64,
 }
 
 
@@ -313,9 +317,14 @@ def trait_effects(
     y, _ = outcome_of(coded.arms, outcome)
     better, worse = _directions(nesting, y, matrix[:, learned.columns])
     held = _held_later(coded, learned.columns)
+    by_itself = _estimated_alone(coded, alone, learned.columns, alpha)
     for place, index in enumerate(learned.columns):
         rows[index] |= {
-            "status": _status(float(q[place]), *held[place], float(found.coefficient[place])),
+            "status": _against_alone(
+                _status(float(q[place]), *held[place], float(found.coefficient[place])),
+                float(found.coefficient[place]),
+                by_itself.get(index),
+            ),
             "tests_better": int(better[place]),
             "tests_worse": int(worse[place]),
             "lift": float(np.expm1(found.coefficient[place])),
@@ -329,7 +338,7 @@ def trait_effects(
             "se": float(found.se_cluster[place]),
             "shrunk_coefficient": float(learned.shrunk[place]),
             "shrunk_se": float(learned.shrunk_se[place]),
-            **_estimated_alone(coded, index, alone[:, index], alpha),
+            **by_itself.get(index, {}),
         }
     for index, names in _together(coded, estimable.reasons).items():
         rows[index]["comes_with"] = ", ".join(names)
@@ -343,14 +352,27 @@ def _varied_alone(nesting: Nesting, matrix: Array, slack: Array) -> Flags:
     return (ranges > 0) & (against.sum(axis=1)[:, None] - against == 0)
 
 
-def _estimated_alone(coded: Coded, column: int, alone: Flags, alpha: float) -> dict[str, object]:
-    """Effect of a trait in the blocks that varied it alone; empty where their tests are too few."""
-    nesting = coded.nesting
-    if np.unique(nesting.test[alone]).size < FEWEST_TESTS_ALONE:
-        return {}
-    found = coded.part(alone[nesting.block], [column]).fit([0])
-    low, high = found.interval(alpha)
-    return {"alone_lift": float(found.lift[0]), "alone_low": float(low[0]), "alone_high": float(high[0])}
+def _estimated_alone(coded: Coded, alone: Flags, columns: Sequence[int], alpha: float) -> dict[int, dict[str, float]]:
+    """Effects of traits in the blocks that varied them alone, by column; without those whose tests are too few.
+
+    q-values are over all traits that have such an effect (Benjamini & Hochberg 1995).
+    """
+    nesting, estimates, p = coded.nesting, dict[int, dict[str, float]](), list[float]()
+    for column in columns:
+        if np.unique(nesting.test[alone[:, column]]).size < FEWEST_TESTS_ALONE:
+            continue
+        found = coded.part(alone[nesting.block, column], [column]).fit([0])
+        low, high = found.interval(alpha)
+        estimates[column] = {
+            "alone_lift": float(found.lift[0]),
+            "alone_low": float(low[0]),
+            "alone_high": float(high[0]),
+        }
+        p.append(float(2 * special.stdtr(found.df, -abs(found.coefficient[0] / found.se_cluster[0]))))
+    q = np.atleast_1d(benjamini_hochberg(np.array(p))) if p else np.empty(0)
+    return {
+        column: estimate | {"alone_q": float(one)} for (column, estimate), one in zip(estimates.items(), q, strict=True)
+    }
 
 
 def shrink(coefficient: Array, se: Array, unit: Array) -> tuple[Array, Array]:
@@ -441,9 +463,17 @@ def earlier_tests(arms: pl.DataFrame, share: float = 0.5) -> pl.Series:
 
 
 def _status(q: float, early: float | None, early_q: float | None, late: float | None, coefficient: float) -> Status:
-    if early is not None and early_q is not None and late is not None and early_q <= 0.05 and abs(late) > 1.959964:
+    if early is not None and early_q is not None and late is not None and early_q <= CLEAR_Q and abs(late) > 1.959964:
         return Status.CONFIRMED if early * late > 0 and late * coefficient > 0 else Status.CONTRADICTED
     return Status.LEANING if q <= 0.20 else Status.OPEN
+
+
+def _against_alone(status: Status, coefficient: float, by_itself: Mapping[str, float] | None) -> Status:
+    """The status, contradicted where the range of the tests that varied the trait alone is clear on the other side."""
+    if by_itself is None or status is Status.OPEN:
+        return status
+    far_side = by_itself["alone_high"] if coefficient > 0 else -by_itself["alone_low"]
+    return Status.CONTRADICTED if far_side < 0 else status
 
 
 def _table(rows: list[dict[str, object]]) -> pl.DataFrame:

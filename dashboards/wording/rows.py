@@ -16,7 +16,7 @@ Row = Mapping[str, object]
 STATUS = {
     "confirmed": (marked("Confirmed"), marked("found in earlier tests, and later tests alone say the same")),
     "leaning": (marked("Leaning"), marked("points one way over all tests, not confirmed")),
-    "contradicted": (marked("Contradicted"), marked("found in earlier tests, and later tests alone say the opposite")),
+    "contradicted": (marked("Contradicted"), marked("later tests, or tests that varied it alone, say the opposite")),
     "open": (marked("Open"), marked("tested, and nothing clear")),
     "unknown": (marked("Not known"), ""),
 }

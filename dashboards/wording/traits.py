@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analysis.wording.result import WordingResult
+from analysis.wording.trait_effects import CLEAR_Q
 from dashboards import figures, svg
 from dashboards.blocks import Cell, Column, Picture, Section, Sentences, Table, TableRow
 from dashboards.charts import TraitForest, TraitRow, axis_of
@@ -193,11 +194,24 @@ def _unit(row: Row, spoken: Voice) -> str:
 def _alone(row: Row, spoken: Voice) -> str:
     if row["alone_lift"] is None:
         return ""
-    return spoken.say(
-        "Varied alone: {value}, range {range}; only this may be called its effect.",
-        value=spoken.percent(number(row, "alone_lift"), plus=True),
-        range=spoken.percent_range(interval(row, "alone_low", "alone_high")),
+    lift, q = number(row, "alone_lift"), row["alone_q"]
+    places = {
+        "value": spoken.percent(lift, plus=True),
+        "range": spoken.percent_range(interval(row, "alone_low", "alone_high")),
+    }
+    said = (
+        spoken.say("Varied alone: {value}, range {range}; only this may be called its effect.", **places)
+        if isinstance(q, float) and q <= CLEAR_Q
+        else spoken.say(
+            "Varied alone in {tests} tests: {value}, range {range}; not clear after counting how many traits were tried.",
+            tests=spoken.count(number(row, "tests_alone")),
+            **places,
+        )
     )
+    if lift * number(row, "lift") >= 0:
+        return said
+    other_way = spoken.say("Varied alone it points the other way than over all tests: do not rely on either yet.")
+    return f"{said} {other_way}"
 
 
 def _confounding(row: Row, names: Mapping[str, Row], spoken: Voice) -> str:

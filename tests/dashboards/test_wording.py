@@ -115,6 +115,37 @@ def test_a_trait_whose_status_changed_is_told(result: WordingResult) -> None:
     assert all_other.changes[-1].endswith("have another status than in the edition before; the table says which.")
 
 
+@pytest.mark.parametrize(
+    ("lift", "q", "said", "other_way"),
+    [
+        (-0.05, 0.01, "only this may be called its effect.", False),
+        (-0.05, 0.30, "Varied alone in 7 tests: −5.0%", False),
+        (0.05, 0.01, "only this may be called its effect.", True),
+        (0.05, 0.30, "not clear after counting how many traits were tried.", True),
+    ],
+)
+def test_a_cause_is_claimed_only_where_it_is_clear_and_a_contradiction_is_said(
+    result: WordingResult, lift: float, q: float, said: str, other_way: bool
+) -> None:
+    is_one = (pl.col("trait") == "gratitude") & (pl.col("outcome") == "conversion")
+    given = {
+        "lift": -0.04,
+        "tests_alone": 7,
+        "alone_lift": lift,
+        "alone_low": lift - 0.02,
+        "alone_high": lift + 0.02,
+        "alone_q": q,
+    }
+    effects = result.effects.with_columns(
+        pl.when(is_one).then(pl.lit(value)).cast(result.effects.schema[name]).alias(name)
+        for name, value in given.items()
+    )
+    text = re.sub(r"\s+", " ", text_of(first_page(replace(result, effects=effects))))
+    assert said in text
+    assert ("only this may be called its effect" in text) == (q <= 0.05)
+    assert ("it points the other way than over all tests: do not rely on either yet." in text) == other_way
+
+
 def test_texts_from_outside_stay_text(result: WordingResult) -> None:
     html = render(first_page(result), FILES, stamp=None)
     assert "<script>alert" not in html

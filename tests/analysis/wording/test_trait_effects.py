@@ -15,7 +15,7 @@ from analysis.wording.lexicon import lexicon
 from analysis.wording.past import imported_past
 from analysis.wording.past_tests import read_past_tests
 from analysis.wording.prediction import NotJudged, OutOfSample, out_of_sample
-from analysis.wording.trait_effects import Unknown, earlier_tests, shrink, trait_effects
+from analysis.wording.trait_effects import CLEAR_Q, Unknown, earlier_tests, shrink, trait_effects
 
 UPWORTHY = Path(__file__).parents[4] / "shared" / "data" / "upworthy_half.parquet"
 
@@ -130,6 +130,36 @@ def test_tests_that_varied_a_trait_alone_are_estimated_by_themselves() -> None:
     assert found["alone_low"] < np.expm1(0.2) < found["alone_high"]  # type: ignore[operator]
     few = arms.filter(~is_alone | (pl.col("test_id") < "t000012"))
     assert row(trait_effects(few, ["a", "b", "length"], slack={"length": 1.0}).table, "a")["alone_lift"] is None
+
+
+def test_a_trait_that_hurts_where_it_was_varied_alone_is_neither_confirmed_nor_leaning() -> None:
+    """Where lengths differ too it goes with more givers; the tests that varied it alone say the opposite."""
+    is_alone = pl.col("test_id").rank("dense") % 6 == 0
+    arms = past(300, {"a": 0.0}, seed=18, arms=2, per_arm=400).with_columns(
+        length=pl.when(is_alone).then(0.0).otherwise(pl.int_range(pl.len()) % 2),
+        conversions=(pl.col("conversions") * (1 + pl.col("a") * pl.when(is_alone).then(-0.3).otherwise(0.4))).cast(
+            pl.Int64
+        ),
+    )
+    found = row(trait_effects(arms, ["a", "length"]).table, "a")
+    assert found["q"] < 0.05 < found["lift"]  # type: ignore[operator]
+    assert found["alone_high"] < -0.1  # type: ignore[operator]
+    assert found["status"] == "contradicted"
+    assert row(trait_effects(arms.filter(~is_alone), ["a", "length"]).table, "a")["status"] == "confirmed"
+
+
+def test_effects_of_traits_varied_alone_are_counted_together() -> None:
+    """q-values over all traits that were varied alone: of twenty that do nothing, none is called an effect."""
+    names = [f"t{number:02d}" for number in range(20)]
+    arms = past(400, dict.fromkeys(names, 0.0), seed=19, arms=2)
+    turn = pl.col("test_id").rank("dense") % 20
+    arms = arms.with_columns(
+        (pl.col(name) * (turn == number)).cast(pl.Float64).alias(name) for number, name in enumerate(names)
+    )
+    table = trait_effects(arms, names).table.drop_nulls("alone_q")
+    assert table.height == 20
+    assert table.filter((pl.col("alone_low") > 0) | (pl.col("alone_high") < 0)).height > 0
+    assert table.filter(pl.col("alone_q") <= CLEAR_Q).is_empty()
 
 
 def test_a_test_of_several_blocks_is_one_test() -> None:
