@@ -260,18 +260,8 @@ def results(
     settings = warehouse.settings
     tables = {
         table.name: edition_table(warehouse, edition, table.name, table.schema)
-        for table in (
-            ESTIMATES,
-            ADJUSTED_ESTIMATES,
-            OTHER_READINGS,
-            VARIANT_RESULTS,
-            CHECKS,
-            DECISIONS,
-            FUNNEL,
-            SPECIAL_READERS,
-            TIED_GIFTS,
-            STRANGERS,
-        )
+        for table in RESULT_TABLES
+        if table is not SUFFICIENT_STATISTICS
     }
     daily = dict(edition_table(warehouse, edition, _DAILY_READERS, _DAILY_READERS_SCHEMA).iter_rows())
     earlier = [entry for entry in warehouse.editions() if entry.number < edition.number]

@@ -11,17 +11,7 @@ import polars as pl
 
 from analysis.contract import DAY, Kind, stored_columns
 from analysis.result_tables import (
-    ADJUSTED_ESTIMATES,
-    CHECKS,
-    DECISIONS,
-    ESTIMATES,
-    FUNNEL,
-    OTHER_READINGS,
-    SPECIAL_READERS,
-    STRANGERS,
-    SUFFICIENT_STATISTICS,
-    TIED_GIFTS,
-    VARIANT_RESULTS,
+    RESULT_TABLES,
     ResultTable,
 )
 from analysis.wording.catalogue import APPEAL_PARTS
@@ -123,21 +113,7 @@ PUBLISHER = ResultTable(
 )
 
 #: Results of which every edition stays readable for ever, as `<name>_by_edition`.
-KEPT_FOR_EVER = (
-    SUFFICIENT_STATISTICS,
-    ESTIMATES,
-    ADJUSTED_ESTIMATES,
-    OTHER_READINGS,
-    VARIANT_RESULTS,
-    CHECKS,
-    DECISIONS,
-    FUNNEL,
-    SPECIAL_READERS,
-    TIED_GIFTS,
-    STRANGERS,
-    APPEAL_PARTS,
-    *WORDING_TABLES,
-)
+KEPT_FOR_EVER = (*RESULT_TABLES, APPEAL_PARTS, *WORDING_TABLES)
 
 EVENT_MEANINGS: dict[Kind, str] = {
     "pageviews": "One row per accepted pageview.",
